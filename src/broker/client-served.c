@@ -34,7 +34,7 @@ static int start_serving(const struct engine *g, const struct volume *v, int fd,
                          enum map_use use, struct error *e)
 {
     (void)!fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_DIRECT);
-    return g->ops->open(&g->sockets, v, fd, key, use, e);
+    return g->ops->open(g, v, fd, key, use, e);
 }
 
 /* Has the disk served, and opens it for this process. The flags of a descriptor are shared with all of its
@@ -133,7 +133,7 @@ int remote_close_served(struct remote *b, const struct volume *v, enum map_use u
     if (r < 0)
         return r == -ENOENT ? 0 : error_pass(e, r, &why);
     *ret_served = true;
-    r = g->ops->close(&g->sockets, v, up_to, ret_closed, e);
+    r = g->ops->close(g, v, up_to, ret_closed, e);
     return r < 0 || *ret_closed ? broker_audit(v, "close", r, e) : 0;
 }
 
@@ -142,7 +142,7 @@ void remote_clean_served(struct remote *b, const struct volume *v)
     const struct engine *g = b->base.engine;
     bool closed = false;
     if (g && volume_served(v))
-        (void)!g->ops->close(&g->sockets, v, MAP_READ_ONLY, &closed, NULL);
+        (void)!g->ops->close(g, v, MAP_READ_ONLY, &closed, NULL);
 }
 
 int remote_add_served(struct remote *b, struct map **maps, size_t *n, struct error *e)
@@ -150,7 +150,7 @@ int remote_add_served(struct remote *b, struct map **maps, size_t *n, struct err
     const struct engine *g = b->base.engine;
     _cleanup_free_ struct map *served = NULL;
     size_t n_served = 0;
-    int r = g ? g->ops->maps(&g->sockets, &served, &n_served, e) : 0;
+    int r = g ? g->ops->maps(g, &served, &n_served, e) : 0;
     if (r < 0 || n_served == 0)
         return r;
     struct map *more = reallocarray(*maps, *n + n_served, sizeof *more);

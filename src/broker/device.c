@@ -180,8 +180,8 @@ static bool keeper_lives(const struct volume *v)
     return fd >= 0 && fcntl(fd, F_GETLK, &whole) == 0 && whole.l_type == F_WRLCK;
 }
 
-/* A keeper locks the device (flock). So may others (flock(1), udevadm lock), and only a keeper has the lock of
- * its state, too. */
+/* A keeper locks the device (flock). So may others (flock(1), udevadm lock), and only a keeper has the lock
+ * of its state, too. */
 bool device_has_keeper(const struct volume *v, int fd)
 {
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)

@@ -33,7 +33,7 @@ static const struct engine_ops keepers = {engine_open, engine_maps, engine_close
 static int open_pool(struct session *s, struct error *e)
 {
     volume_sockets_of_user(s->sockets);
-    s->engine = (struct engine){&keepers, {s->sockets, false}};
+    s->engine = (struct engine){&keepers, {s->sockets, false}, s->config.discard};
     int r = pool_open(&s->config, &s->engine, &s->broker, e);
     if (r < 0)
         return r;
@@ -49,7 +49,7 @@ static int reach_groups(const struct globals *g, struct session *s, struct error
     int r = can_fork_broker() ? broker_fork(program, g->config_path, &s->broker, e)
                               : broker_connect(BROKER_SOCKET, &s->broker, e);
     if (r == 0) {
-        s->engine = (struct engine){&keepers, {SOCKETS_OF_HOST, true}};
+        s->engine = (struct engine){&keepers, {SOCKETS_OF_HOST, true}, s->config.discard};
         s->broker->engine = &s->engine;
     }
     return r;

@@ -36,9 +36,15 @@ struct keeper_files {
     int disk, socket, state, log;
 };
 
+/* What the guest may do to the disk besides reading. */
+struct keeper_limits {
+    bool read_only;
+    bool discard; /* unless it is read-only */
+};
+
 /* Starts a keeper, and waits until it serves. */
 int keeper_start(const struct volume *v, const struct keeper_files *files, const struct secret *volume_key,
-                 bool read_only, struct error *e) _must_check_;
+                 struct keeper_limits limits, struct error *e) _must_check_;
 
 /* Ends a keeper, and waits for its end. */
 int keeper_stop(const struct keeper_seen *k, const char *lv, struct error *e) _must_check_;

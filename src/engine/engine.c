@@ -127,46 +127,47 @@ static int share_files(int folder, const struct volume *v, struct error *e)
                : 0;
 }
 
-static int open_new(const struct sockets *sockets, int folder, const struct volume *v, int disk_fd,
+static int open_new(const struct engine *g, int folder, const struct volume *v, int disk_fd,
                     const struct secret *volume_key, enum map_use use, struct error *e)
 {
     _cleanup_close_ int socket_fd = -1, state_fd = -1, log_fd = -1;
     char path[ENGINE_PATH_MAX];
     remove_files(folder, v);
-    int r = engine_socket_path(sockets, v, path, e);
+    int r = engine_socket_path(&g->sockets, v, path, e);
     if (r == 0)
         r = write_new_state(folder, v, disk_fd, use, &state_fd, e);
     if (r == 0)
         r = listen_on(path, v, &socket_fd, e);
     if (r == 0)
         r = open_log(folder, v, &log_fd, e);
-    if (r == 0 && sockets->of_host)
+    if (r == 0 && g->sockets.of_host)
         r = share_files(folder, v, e);
     const struct keeper_files files = {disk_fd, socket_fd, state_fd, log_fd};
+    const struct keeper_limits limits = {.read_only = guest_reads_only(v, use), .discard = g->discard};
     if (r == 0)
-        r = keeper_start(v, &files, volume_key, guest_reads_only(v, use), e);
+        r = keeper_start(v, &files, volume_key, limits, e);
     if (r < 0)
         remove_files(folder, v);
     return r;
 }
 
-int engine_open(const struct sockets *sockets, const struct volume *v, int fd,
-                const struct secret *volume_key, enum map_use use, struct error *e)
+int engine_open(const struct engine *g, const struct volume *v, int fd, const struct secret *volume_key,
+                enum map_use use, struct error *e)
 {
     _cleanup_close_ int folder = -1, lock = -1;
     _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
-    int r = look_locked(sockets, v, &folder, &lock, &k, e);
+    int r = look_locked(&g->sockets, v, &folder, &lock, &k, e);
     if (r < 0)
         return r;
     return k.pid ? error_set(e, -EEXIST, "disk %s: is open already", v->lv)
-                 : open_new(sockets, folder, v, fd, volume_key, use, e);
+                 : open_new(g, folder, v, fd, volume_key, use, e);
 }
 
-int engine_grow(const struct sockets *sockets, const struct volume *v, struct error *e)
+int engine_grow(const struct engine *g, const struct volume *v, struct error *e)
 {
     _cleanup_close_ int folder = -1, lock = -1;
     _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
-    int r = look_locked(sockets, v, &folder, &lock, &k, e);
+    int r = look_locked(&g->sockets, v, &folder, &lock, &k, e);
     if (r < 0)
         return r;
     k.state.size_bytes = v->size_bytes;
@@ -222,13 +223,13 @@ static int no_maps(struct map **ret, size_t *ret_n, struct error *e)
     return *ret ? 0 : error_memory(e);
 }
 
-int engine_maps(const struct sockets *sockets, struct map **ret, size_t *ret_n, struct error *e)
+int engine_maps(const struct engine *g, struct map **ret, size_t *ret_n, struct error *e)
 {
     _cleanup_free_ struct map *maps = NULL;
     size_t n = 0;
     int folder = -1;
-    int r = engine_folder(sockets, &folder, e);
-    if (r == -ENOENT && sockets->of_host) /* nobody has served a disk on this host yet */
+    int r = engine_folder(&g->sockets, &folder, e);
+    if (r == -ENOENT && g->sockets.of_host) /* nobody has served a disk on this host yet */
         return no_maps(ret, ret_n, e);
     if (r < 0)
         return r;
@@ -285,15 +286,15 @@ static int await_end(const struct sockets *sockets, const struct volume *v, cons
     return r == 0 && lives ? error_pass(e, -EACCES, denied) : r;
 }
 
-int engine_close(const struct sockets *sockets, const struct volume *v, enum map_use up_to, bool *ret_closed,
+int engine_close(const struct engine *g, const struct volume *v, enum map_use up_to, bool *ret_closed,
                  struct error *e)
 {
     _cleanup_close_ int folder = -1, lock = -1;
     _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
     struct error why = ERROR_NONE;
-    int r = look_locked(sockets, v, &folder, &lock, &k, &why);
-    if (r == -EACCES && sockets->of_host)
-        return await_end(sockets, v, &why, ret_closed, e);
+    int r = look_locked(&g->sockets, v, &folder, &lock, &k, &why);
+    if (r == -EACCES && g->sockets.of_host)
+        return await_end(&g->sockets, v, &why, ret_closed, e);
     if (r < 0)
         return error_pass(e, r, &why);
     *ret_closed = false;

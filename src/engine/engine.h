@@ -35,17 +35,17 @@ void engine_make_folder(const struct sockets *sockets, uid_t owner);
 /* Opens the disk for `use`: starts a keeper, which gets the key (NULL: a plain volume) and a duplicate of
  * `fd`. -EEXIST: the disk has a keeper, which goes on as before. -EBUSY: another process has locked the
  * file (flock). */
-int engine_open(const struct sockets *sockets, const struct volume *v, int fd,
-                const struct secret *volume_key, enum map_use use, struct error *e) _must_check_;
+int engine_open(const struct engine *g, const struct volume *v, int fd, const struct secret *volume_key,
+                enum map_use use, struct error *e) _must_check_;
 
 /* Has the keeper tell its guest that the file is larger now. -ENOENT: there is no keeper. */
-int engine_grow(const struct sockets *sockets, const struct volume *v, struct error *e) _must_check_;
+int engine_grow(const struct engine *g, const struct volume *v, struct error *e) _must_check_;
 
 /* Lists the disks that are open, sorted by uuid; the caller frees *ret. `open_count` is the number of front
  * ends that are connected. */
-int engine_maps(const struct sockets *sockets, struct map **ret, size_t *ret_n, struct error *e) _must_check_;
+int engine_maps(const struct engine *g, struct map **ret, size_t *ret_n, struct error *e) _must_check_;
 
 /* Ends the keeper of a disk and removes its files, unless the disk was opened for more than `up_to`. 0 also
  * if there is no keeper. -EBUSY: a guest has the disk. */
-int engine_close(const struct sockets *sockets, const struct volume *v, enum map_use up_to, bool *ret_closed,
+int engine_close(const struct engine *g, const struct volume *v, enum map_use up_to, bool *ret_closed,
                  struct error *e) _must_check_;

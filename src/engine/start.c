@@ -91,15 +91,18 @@ static int spawn(const char *const argv[], const int fds[PASSED], int log, pid_t
     return -r;
 }
 
-static int run_program(const struct volume *v, const int fds[PASSED], bool read_only, int log, pid_t *ret,
-                       struct error *e)
+static int run_program(const struct volume *v, const int fds[PASSED], struct keeper_limits limits, int log,
+                       pid_t *ret, struct error *e)
 {
     char program[PATH_MAX], disk[200], key[64] = "";
     if (fds[PASS_KEY] >= 0)
         snprintf(key, sizeof key, ",key=%d,key-bits=%u,sector-size=%u", FIRST_FD + PASS_KEY, v->key_bits,
                  v->sector_bytes);
     snprintf(disk, sizeof disk, "--disk=id=%.20s,file=%d,listen=%d%s%s", v->disk, FIRST_FD + PASS_FILE,
-             FIRST_FD + PASS_SOCKET, key, read_only ? ",read-only" : "");
+             FIRST_FD + PASS_SOCKET, key,
+             limits.read_only ? ",read-only"
+             : limits.discard ? ",discard"
+                              : "");
     char state[24], opener[24], ready[24];
     snprintf(state, sizeof state, "--state=%d", FIRST_FD + PASS_STATE);
     snprintf(opener, sizeof opener, "--opener=%d", FIRST_FD + PASS_OPENER);
@@ -150,7 +153,8 @@ static int wait_until_ready(const struct volume *v, pid_t pid, int ready, int lo
     return start_failed(v, pid, n > 0 ? END_MSEC : 0, log, e);
 }
 
-static int start_with(const struct volume *v, int fds[PASSED], bool read_only, int log, struct error *e)
+static int start_with(const struct volume *v, int fds[PASSED], struct keeper_limits limits, int log,
+                      struct error *e)
 {
     int ready[2];
     pid_t pid = 0;
@@ -159,7 +163,7 @@ static int start_with(const struct volume *v, int fds[PASSED], bool read_only, i
     fds[PASS_READY] = move_away(ready[1]);
     int r = fds[PASS_READY] < 0 ? error_no_descriptor(v, fds[PASS_READY], e) : 0;
     if (r == 0)
-        r = run_program(v, fds, read_only, log, &pid, e);
+        r = run_program(v, fds, limits, log, &pid, e);
     fd_close(fds[PASS_READY]);
     if (r == 0)
         r = wait_until_ready(v, pid, ready[0], log, e);
@@ -168,7 +172,7 @@ static int start_with(const struct volume *v, int fds[PASSED], bool read_only, i
 }
 
 int keeper_start(const struct volume *v, const struct keeper_files *files, const struct secret *volume_key,
-                 bool read_only, struct error *e)
+                 struct keeper_limits limits, struct error *e)
 {
     _cleanup_handover_ struct secret_handover *key = NULL;
     int r = volume_key ? secret_handover(volume_key, &key, e) : 0;
@@ -187,7 +191,7 @@ int keeper_start(const struct volume *v, const struct keeper_files *files, const
         r = fds[i] < 0 ? error_no_descriptor(v, fds[i], e) : 0;
     }
     if (r == 0)
-        r = log < 0 ? error_no_descriptor(v, log, e) : start_with(v, fds, read_only, log, e);
+        r = log < 0 ? error_no_descriptor(v, log, e) : start_with(v, fds, limits, log, e);
     for (int i = 0; i < PASSED; i++)
         if (i != PASS_READY)
             fd_close(fds[i]);

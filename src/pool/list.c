@@ -149,5 +149,5 @@ int pool_list(struct broker *b, struct inventory **ret, struct error *e)
 int pool_maps(struct broker *b, struct map **ret, size_t *ret_n, struct error *e)
 {
     const struct pool *p = pool_of(b);
-    return p->base.engine->ops->maps(&p->base.engine->sockets, ret, ret_n, e);
+    return p->base.engine->ops->maps(p->base.engine, ret, ret_n, e);
 }

@@ -142,7 +142,7 @@ static int remove_one(struct pool *p, const struct volume *v, struct error *e)
     struct record *one = r == 0 ? records_find(&all, v->lv) : NULL;
     if (r < 0 || !one)
         return r;
-    r = p->base.engine->ops->close(&p->base.engine->sockets, &one->v, MAP_READ_ONLY, &closed, e);
+    r = p->base.engine->ops->close(p->base.engine, &one->v, MAP_READ_ONLY, &closed, e);
     if (r == 0)
         r = file_remove(p, &one->v, e);
     if (r < 0)

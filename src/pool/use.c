@@ -44,7 +44,7 @@ static int start_serving(const struct pool *p, const struct volume *v, const str
     int r = file_open(p, v, (map_use_reads_only(use, v) ? O_RDONLY : O_RDWR) | O_DIRECT, &fd, e);
     if (r == 0 && v->state == VOLUME_READY)
         r = file_check_unused(fd, v, e);
-    return r < 0 ? r : p->base.engine->ops->open(&p->base.engine->sockets, v, fd, key, use, e);
+    return r < 0 ? r : p->base.engine->ops->open(p->base.engine, v, fd, key, use, e);
 }
 
 /* Starts a keeper unless the disk has one. The instance is locked, so that no other is started in between. */
@@ -158,7 +158,7 @@ static int close_disk(struct pool *p, const struct volume *v, enum map_use up_to
     if (r < 0)
         return error_pass(e, r, &why);
     r = check_not_handed_out(p, v, e);
-    return r < 0 ? r : p->base.engine->ops->close(&p->base.engine->sockets, v, up_to, ret_closed, e);
+    return r < 0 ? r : p->base.engine->ops->close(p->base.engine, v, up_to, ret_closed, e);
 }
 
 int pool_close(struct broker *b, const struct volume *v, enum map_use up_to, enum settle settle,

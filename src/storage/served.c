@@ -7,7 +7,7 @@ int served_find(const struct engine *g, const struct volume *v, struct map *ret,
     _cleanup_free_ struct map *all = NULL;
     char name[MAP_NAME_MAX];
     size_t n = 0;
-    int r = g->ops->maps(&g->sockets, &all, &n, e);
+    int r = g->ops->maps(g, &all, &n, e);
     if (r < 0)
         return r;
     volume_map_name(v, name);
@@ -31,5 +31,5 @@ int served_go_on(const struct engine *g, const struct volume *v, enum map_use us
     if ((map.read_only != 0) != map_use_reads_only(use, v))
         return error_set(e, -EBUSY, "disk %s: is open %s; close it first", v->lv,
                          map.read_only ? "read-only" : "for writing");
-    return map.size_bytes < v->size_bytes ? g->ops->grow(&g->sockets, v, e) : 0;
+    return map.size_bytes < v->size_bytes ? g->ops->grow(g, v, e) : 0;
 }

@@ -18,28 +18,31 @@ struct sockets {
  * suffix. The keeper has it locked (fcntl, F_WRLCK) while it lives. */
 #define KEEPER_SUFFIX ".keeper"
 
+struct engine;
+
 /* What serves disks: src/engine, or a double. */
 struct engine_ops {
     /* Serves the disk in the file or device `fd`, of which the caller keeps its descriptor, until close().
      * The disk is not served yet. */
-    int (*open)(const struct sockets *s, const struct volume *v, int fd, const struct secret *volume_key,
+    int (*open)(const struct engine *g, const struct volume *v, int fd, const struct secret *volume_key,
                 enum map_use use, struct error *e);
 
     /* Lists the disks that are served, as maps; the caller frees *ret. */
-    int (*maps)(const struct sockets *s, struct map **ret, size_t *ret_n, struct error *e);
+    int (*maps)(const struct engine *g, struct map **ret, size_t *ret_n, struct error *e);
 
     /* Ends serving the disk, and removes what its process may have left. -EBUSY: a guest has the disk. A disk
      * that was opened for more than `up_to` stays open. */
-    int (*close)(const struct sockets *s, const struct volume *v, enum map_use up_to, bool *ret_closed,
+    int (*close)(const struct engine *g, const struct volume *v, enum map_use up_to, bool *ret_closed,
                  struct error *e);
 
     /* Tells the guest that the disk has v->size_bytes now. */
-    int (*grow)(const struct sockets *s, const struct volume *v, struct error *e);
+    int (*grow)(const struct engine *g, const struct volume *v, struct error *e);
 };
 
 struct engine {
     const struct engine_ops *ops;
     struct sockets sockets;
+    bool discard; /* what guests discard is passed down */
 };
 
 /* Finds the disk among those that are served; -ENOENT: it is not. */

@@ -13,11 +13,11 @@ static const char *folder;
 /* ----------------------------------------------------------------- the engine */
 
 /* What a keeper does goes on when the process that has started it ends. */
-static int engine_open(const struct sockets *sockets, const struct volume *v, int file_fd,
+static int engine_open(const struct engine *g, const struct volume *v, int file_fd,
                        const struct secret *volume_key, enum map_use use, struct error *e)
 {
     struct world *w = fake_world();
-    (void)sockets, (void)file_fd, (void)volume_key;
+    (void)g, (void)file_fd, (void)volume_key;
     int r = world_enter(w, "engine open", e);
     if (r == 0) {
         struct world_map *m = &w->host.maps[w->host.n_maps++];
@@ -31,10 +31,10 @@ static int engine_open(const struct sockets *sockets, const struct volume *v, in
     return r < 0 ? r : world_leave(w, 0, e);
 }
 
-static int engine_maps(const struct sockets *sockets, struct map **ret, size_t *ret_n, struct error *e)
+static int engine_maps(const struct engine *g, struct map **ret, size_t *ret_n, struct error *e)
 {
     struct world *w = fake_world();
-    (void)sockets;
+    (void)g;
     int r = world_enter(w, "maps", e);
     if (r >= 0)
         r = world_leave(w, 0, e);
@@ -65,11 +65,11 @@ static int close_map(struct world *w, const struct volume *v, enum map_use up_to
     return 0;
 }
 
-static int engine_close(const struct sockets *sockets, const struct volume *v, enum map_use up_to,
-                        bool *ret_closed, struct error *e)
+static int engine_close(const struct engine *g, const struct volume *v, enum map_use up_to, bool *ret_closed,
+                        struct error *e)
 {
     struct world *w = fake_world();
-    (void)sockets;
+    (void)g;
     int r = world_enter(w, "close", e);
     if (r == 0)
         r = close_map(w, v, up_to, ret_closed, e);
@@ -77,10 +77,10 @@ static int engine_close(const struct sockets *sockets, const struct volume *v, e
 }
 
 /* The keeper tells the guest. */
-static int engine_grow(const struct sockets *sockets, const struct volume *v, struct error *e)
+static int engine_grow(const struct engine *g, const struct volume *v, struct error *e)
 {
     struct world *w = fake_world();
-    (void)sockets;
+    (void)g;
     int r = world_enter(w, "grow", e);
     if (r == 0) {
         world_map(w, v->lv)->map.size_bytes = v->size_bytes;
@@ -90,7 +90,7 @@ static int engine_grow(const struct sockets *sockets, const struct volume *v, st
 }
 
 static const struct engine_ops engine_ops = {engine_open, engine_maps, engine_close, engine_grow};
-static const struct engine engine = {&engine_ops, {"/run/nowhere", false}};
+static const struct engine engine = {.ops = &engine_ops, .sockets = {"/run/nowhere", false}};
 
 /* ----------------------------------------------------------------- the broker */
 

@@ -36,7 +36,7 @@ int __wrap_poll(struct pollfd *p, nfds_t n, int msec)
 /* A disk in a folder that stands for the user's of sockets. */
 struct host {
     const char *folder;
-    struct sockets sockets; /* in it */
+    struct engine engine; /* its sockets are in it */
     struct volume v;
     struct secret *key;
 };
@@ -45,7 +45,7 @@ static struct host new_host(void **state)
 {
     static char path[256];
     snprintf(path, sizeof path, "%s/mayfly", (const char *)*state);
-    struct host h = {.folder = *state, .sockets = {path, false}, .v = sample_volume()};
+    struct host h = {.folder = *state, .engine = {.sockets = {path, false}}, .v = sample_volume()};
     snprintf(h.v.vg, sizeof h.v.vg, VOLUME_FOLDER_PREFIX "0123456789ab");
     OK(secret_random(64, &h.key, &e));
     int fd = open(folder_path(state, "disk"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -66,13 +66,13 @@ static int open_file(const struct host *h)
 static int open_disk(const struct host *h, enum map_use use, struct error *e)
 {
     _cleanup_close_ int fd = open_file(h);
-    return engine_open(&h->sockets, &h->v, fd, h->key, use, e);
+    return engine_open(&h->engine, &h->v, fd, h->key, use, e);
 }
 
 static bool close_disk(const struct host *h, enum map_use up_to)
 {
     bool closed = false;
-    OK(engine_close(&h->sockets, &h->v, up_to, &closed, &e));
+    OK(engine_close(&h->engine, &h->v, up_to, &closed, &e));
     return closed;
 }
 
@@ -81,7 +81,7 @@ static bool look(const struct host *h, struct map *ret)
 {
     _cleanup_free_ struct map *maps = NULL;
     size_t n = 0;
-    OK(engine_maps(&h->sockets, &maps, &n, &e));
+    OK(engine_maps(&h->engine, &maps, &n, &e));
     assert_true(n <= 1);
     if (n && ret)
         *ret = maps[0];
@@ -92,7 +92,7 @@ static struct keeper_seen keeper_of(const struct host *h)
 {
     struct keeper_seen k;
     _cleanup_close_ int folder = -1;
-    OK(engine_folder(&h->sockets, &folder, &e));
+    OK(engine_folder(&h->engine.sockets, &folder, &e));
     OK(keeper_look(folder, "11111111-1111-4111-8111-111111111111_disk.eph0" KEEPER_SUFFIX, O_RDWR, &k, &e));
     return k;
 }
@@ -118,7 +118,7 @@ static void begin_guest(const struct host *h, struct front *f)
 {
     const struct front_options o = {.queues = 1, .size = 64, .memory_bytes = 1 << 20};
     char path[ENGINE_PATH_MAX];
-    OK(engine_socket_path(&h->sockets, &h->v, path, &e));
+    OK(engine_socket_path(&h->engine.sockets, &h->v, path, &e));
     int fd = front_connect(path, 0);
     assert_true(fd >= 0);
     assert_int_equal(front_open(f, fd, &o), 0);
@@ -157,7 +157,7 @@ static void a_guest_writes_and_the_file_has_ciphertext(void **state)
     assert_memory_equal(data, secret_words, sizeof secret_words);
     assert_true(look(&h, &map));
     assert_int_equal(map.open_count, 1);
-    REFUSED_WITH(-EBUSY, "a guest has it", engine_close(&h.sockets, &h.v, MAP_READ_ONLY, &closed, &e));
+    REFUSED_WITH(-EBUSY, "a guest has it", engine_close(&h.engine, &h.v, MAP_READ_ONLY, &closed, &e));
 
     front_close(&f);
     assert_true(close_disk(&h, MAP_FOR_DOMAIN));
@@ -167,7 +167,7 @@ static void a_guest_writes_and_the_file_has_ciphertext(void **state)
 
     struct volume plain = sample_plain_volume();
     _cleanup_close_ int fd = open_file(&h);
-    OK(engine_open(&h.sockets, &plain, fd, NULL, MAP_FOR_DOMAIN, &e)); /* so the search finds what is there */
+    OK(engine_open(&h.engine, &plain, fd, NULL, MAP_FOR_DOMAIN, &e)); /* so the search finds what is there */
     begin_guest(&h, &f);
     data = front_room(&f, 4096, 4096);
     memcpy(data, secret_words, sizeof secret_words);
@@ -175,6 +175,29 @@ static void a_guest_writes_and_the_file_has_ciphertext(void **state)
     front_close(&f);
     assert_true(close_disk(&h, MAP_FOR_DOMAIN));
     assert_true(file_has(&h, secret_words));
+    secret_free(h.key);
+}
+
+static bool offers_discard(struct host *h, bool configured)
+{
+    struct front f;
+    struct vhost_message m = {.header = {VHOST_GET_FEATURES, 0, 0}};
+    h->engine.discard = configured;
+    OK(open_disk(h, MAP_FOR_DOMAIN, &e));
+    begin_guest(h, &f);
+    assert_int_equal(front_ask(&f, &m), 0);
+    front_close(&f);
+    assert_true(close_disk(h, MAP_READ_ONLY));
+    return m.number >> VIRTIO_BLK_F_DISCARD & 1;
+}
+
+static void guests_discard_only_where_it_is_configured(void **state)
+{
+    struct host h = new_host(state);
+    assert_false(offers_discard(&h, false));
+    assert_true(offers_discard(&h, true));
+    snprintf(h.v.role, sizeof h.v.role, ROLE_SEED);
+    assert_false(offers_discard(&h, true)); /* which is read-only */
     secret_free(h.key);
 }
 
@@ -544,7 +567,7 @@ static void why_it_does_not_start_is_told(void **state)
     assert_int_equal(ftruncate(fd, 100), 0);
     REFUSED_WITH(-EIO, "has less than one", open_disk(&h, MAP_FOR_DOMAIN, &e));
     assert_false(look(&h, NULL));
-    REFUSED_WITH(-ENOENT, "is not open", engine_grow(&h.sockets, &h.v, &e));
+    REFUSED_WITH(-ENOENT, "is not open", engine_grow(&h.engine, &h.v, &e));
     secret_free(h.key);
 }
 
@@ -600,15 +623,15 @@ static void of_the_host_others_look_and_connect(void **state)
     _cleanup_free_ struct map *maps = NULL;
     struct front f;
     size_t n = 1;
-    h.sockets.of_host = true;
-    OK(engine_maps(&h.sockets, &maps, &n, &e));
+    h.engine.sockets.of_host = true;
+    OK(engine_maps(&h.engine, &maps, &n, &e));
     assert_int_equal(n, 0);
-    assert_int_equal(access(h.sockets.path, F_OK), -1);
+    assert_int_equal(access(h.engine.sockets.path, F_OK), -1);
     REFUSED_WITH(-ENOENT, "cannot be opened", open_disk(&h, MAP_FOR_DOMAIN, &e));
-    assert_int_equal(mkdir(h.sockets.path, 0777), 0);
-    assert_int_equal(chmod(h.sockets.path, 02777), 0);
+    assert_int_equal(mkdir(h.engine.sockets.path, 0777), 0);
+    assert_int_equal(chmod(h.engine.sockets.path, 02777), 0);
     REFUSED_WITH(-EACCES, "others may write to it", open_disk(&h, MAP_FOR_DOMAIN, &e));
-    assert_int_equal(chmod(h.sockets.path, 02755), 0);
+    assert_int_equal(chmod(h.engine.sockets.path, 02755), 0);
     mode_t before = umask(077);
     OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
     umask(before);
@@ -647,10 +670,10 @@ static void the_folder_is_the_users_own(void **state)
         assert_int_equal(chown(folder_path(state, "mayfly"), 65534, 0), 0);
         REFUSED_WITH(-EACCES, "belongs to user", open_disk(&h, MAP_FOR_DOMAIN, &e));
     }
-    h.sockets.path = "/nonexistent/folder/of/a/user";
-    REFUSED_WITH(-ENOENT, "XDG_RUNTIME_DIR", engine_open(&h.sockets, &h.v, 0, h.key, MAP_FOR_DOMAIN, &e));
-    h.sockets.path = "/a/name/that/is/too/long/for/a/socket/that/has/the/name/of/a/volume/below";
-    REFUSED_WITH(-ENAMETOOLONG, "shorter", engine_socket_path(&h.sockets, &h.v, path, &e));
+    h.engine.sockets.path = "/nonexistent/folder/of/a/user";
+    REFUSED_WITH(-ENOENT, "XDG_RUNTIME_DIR", engine_open(&h.engine, &h.v, 0, h.key, MAP_FOR_DOMAIN, &e));
+    h.engine.sockets.path = "/a/name/that/is/too/long/for/a/socket/that/has/the/name/of/a/volume/below";
+    REFUSED_WITH(-ENAMETOOLONG, "shorter", engine_socket_path(&h.engine.sockets, &h.v, path, &e));
     secret_free(h.key);
 }
 
@@ -668,7 +691,7 @@ static void a_larger_file_is_told_to_the_guest(void **state)
     assert_int_equal(front_ask(&f, &(struct vhost_message){.header = {VHOST_GET_QUEUE_NUM, 0, 0}}), 0);
     h.v.size_bytes = 2 * (uint64_t)DISK_BYTES;
     assert_int_equal(truncate(folder_path(state, "disk"), 2 * DISK_BYTES), 0);
-    OK(engine_grow(&h.sockets, &h.v, &e));
+    OK(engine_grow(&h.engine, &h.v, &e));
     assert_true(look(&h, &map));
     assert_int_equal(map.size_bytes, 2 * DISK_BYTES);
     const struct timeval limit = {.tv_sec = WAIT_MSEC / 1000};
@@ -688,6 +711,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ENGINE_TEST(a_guest_writes_and_the_file_has_ciphertext),
+        ENGINE_TEST(guests_discard_only_where_it_is_configured),
         ENGINE_TEST(a_guest_cannot_write_to_its_seed),
         ENGINE_TEST(a_disk_has_one_keeper),
         ENGINE_TEST(of_many_at_once_one_starts_it),

@@ -77,11 +77,11 @@ static struct served *find_served(const struct volume *v)
     return NULL;
 }
 
-static int engine_open(const struct sockets *sockets, const struct volume *v, int file_fd,
+static int engine_open(const struct engine *g, const struct volume *v, int file_fd,
                        const struct secret *volume_key, enum map_use use, struct error *e)
 {
     (void)e;
-    assert_string_equal(sockets->path, "/run/nowhere");
+    assert_string_equal(g->sockets.path, "/run/nowhere");
     assert_non_null(volume_key);
     assert_null(find_served(v));
     struct served *s = &served[n_served++];
@@ -94,9 +94,9 @@ static int engine_open(const struct sockets *sockets, const struct volume *v, in
     return 0;
 }
 
-static int engine_maps(const struct sockets *sockets, struct map **ret, size_t *ret_n, struct error *e)
+static int engine_maps(const struct engine *g, struct map **ret, size_t *ret_n, struct error *e)
 {
-    (void)sockets, (void)e;
+    (void)g, (void)e;
     *ret = calloc(n_served + 1, sizeof **ret);
     assert_non_null(*ret);
     for (size_t i = 0; i < n_served; i++)
@@ -105,10 +105,10 @@ static int engine_maps(const struct sockets *sockets, struct map **ret, size_t *
     return 0;
 }
 
-static int engine_close(const struct sockets *sockets, const struct volume *v, enum map_use up_to,
-                        bool *ret_closed, struct error *e)
+static int engine_close(const struct engine *g, const struct volume *v, enum map_use up_to, bool *ret_closed,
+                        struct error *e)
 {
-    (void)sockets, (void)e;
+    (void)g, (void)e;
     struct served *s = find_served(v);
     n_closes++;
     *ret_closed = s && map_uuid_use(s->map.uuid) <= up_to;
@@ -119,15 +119,15 @@ static int engine_close(const struct sockets *sockets, const struct volume *v, e
     return 0;
 }
 
-static int engine_grow(const struct sockets *sockets, const struct volume *v, struct error *e)
+static int engine_grow(const struct engine *g, const struct volume *v, struct error *e)
 {
-    (void)sockets, (void)e;
+    (void)g, (void)e;
     find_served(v)->map.size_bytes = v->size_bytes;
     return 0;
 }
 
 static const struct engine_ops engine_ops = {engine_open, engine_maps, engine_close, engine_grow};
-static const struct engine engine = {&engine_ops, {"/run/nowhere", false}};
+static const struct engine engine = {.ops = &engine_ops, .sockets = {"/run/nowhere", false}};
 
 static struct broker *connect_pool(void)
 {

@@ -272,24 +272,24 @@ static void replay(const char *path, size_t now, size_t pool_at, unsigned mask, 
 
 /* ----------------------------------------------------------------- the engine */
 
-static int no_maps(const struct sockets *sockets, struct map **ret, size_t *ret_n, struct error *e)
+static int no_maps(const struct engine *g, struct map **ret, size_t *ret_n, struct error *e)
 {
-    (void)sockets, (void)e;
+    (void)g, (void)e;
     *ret = calloc(1, sizeof **ret);
     *ret_n = 0;
     return *ret ? 0 : -ENOMEM;
 }
 
-static int nothing_to_close(const struct sockets *sockets, const struct volume *v, enum map_use up_to,
+static int nothing_to_close(const struct engine *g, const struct volume *v, enum map_use up_to,
                             bool *ret_closed, struct error *e)
 {
-    (void)sockets, (void)v, (void)up_to, (void)e;
+    (void)g, (void)v, (void)up_to, (void)e;
     *ret_closed = false;
     return 0;
 }
 
 static const struct engine_ops engine_ops = {.maps = no_maps, .close = nothing_to_close};
-static const struct engine engine = {&engine_ops, {"/run/nowhere", false}};
+static const struct engine engine = {.ops = &engine_ops, .sockets = {"/run/nowhere", false}};
 
 /* ------------------------------------------------------------------- scenarios */
 

@@ -24,10 +24,10 @@ static struct served {
 } served = {.fd = -1};
 static size_t n_cleaned;
 
-static int serve(const struct sockets *s, const struct volume *v, int fd, const struct secret *volume_key,
+static int serve(const struct engine *g, const struct volume *v, int fd, const struct secret *volume_key,
                  enum map_use use, struct error *e)
 {
-    (void)s;
+    (void)g;
     assert_non_null(volume_key);
     assert_int_equal(served.fd, -1);
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)
@@ -39,19 +39,19 @@ static int serve(const struct sockets *s, const struct volume *v, int fd, const 
     return 0;
 }
 
-static int list(const struct sockets *s, struct map **ret, size_t *ret_n, struct error *e)
+static int list(const struct engine *g, struct map **ret, size_t *ret_n, struct error *e)
 {
-    (void)s, (void)e;
+    (void)g, (void)e;
     *ret = calloc(1, sizeof **ret);
     **ret = served.map;
     *ret_n = served.fd >= 0;
     return 0;
 }
 
-static int end(const struct sockets *s, const struct volume *v, enum map_use up_to, bool *ret_closed,
+static int end(const struct engine *g, const struct volume *v, enum map_use up_to, bool *ret_closed,
                struct error *e)
 {
-    (void)s, (void)v, (void)e;
+    (void)g, (void)v, (void)e;
     n_cleaned += served.fd < 0;
     *ret_closed = served.fd >= 0 && map_uuid_use(served.map.uuid) <= up_to;
     if (*ret_closed) {
@@ -61,15 +61,15 @@ static int end(const struct sockets *s, const struct volume *v, enum map_use up_
     return 0;
 }
 
-static int grow(const struct sockets *s, const struct volume *v, struct error *e)
+static int grow(const struct engine *g, const struct volume *v, struct error *e)
 {
-    (void)s, (void)e;
+    (void)g, (void)e;
     served.map.size_bytes = v->size_bytes;
     return 0;
 }
 
 static const struct engine_ops ops = {serve, list, end, grow};
-static const struct engine engine = {&ops, {"/run/nowhere", true}};
+static const struct engine engine = {.ops = &ops, .sockets = {"/run/nowhere", true}};
 
 /* ----------------------------------------------------------------- a volume */
 
