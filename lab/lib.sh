@@ -221,9 +221,9 @@ lab_libvirt_config() {
 	auth_unix_rw = "none"
 	log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
 	END
-    cat >/etc/libvirt/qemu.conf <<-'END'
-	user = "root"
-	group = "root"
+    cat >/etc/libvirt/qemu.conf <<-END
+	user = "${lab_qemu_user:-root}"
+	group = "${lab_qemu_user:-root}"
 	namespaces = []
 	cgroup_controllers = []
 	stdio_handler = "file"
@@ -238,7 +238,8 @@ lab_start_libvirtd() {
 }
 
 # Starts libvirtd, with what is in /etc/libvirt/hooks at that moment, and logs the consoles
-# of all domains. Members of the group libvirt may connect. Calling it again restarts it.
+# of all domains. Members of the group libvirt may connect. QEMU runs as lab_qemu_user (root).
+# Calling it again restarts it.
 lab_libvirtd() {
     lab_users
     lab_libvirt_config

@@ -4,12 +4,10 @@
 # lab: -d 1G -m 2G -t 2700
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
+lab_qemu_user=libvirt-qemu
 host_up /dev/ubda
 guest_image
 virsh() { command virsh -q -c qemu:///system "$@"; }
-lab_stop_libvirtd
-sed -i 's/"root"/"libvirt-qemu"/' /etc/libvirt/qemu.conf
-lab_start_libvirtd
 
 # The built-in template, but QEMU brings the guest's kernel: emulation does not notice code that another process has written, so no
 # chain of boot loaders works there (see tests/vhost/guest.py).
@@ -163,6 +161,7 @@ check "  where the search finds what was put there" grep -qa CONTROL-MARK /dev/u
 
 lvremove -qy vg0/control >/dev/null
 lab_config key_manager.backend=ephemeral
+world_changed
 refused 1 'another backend' "a key that cannot be fetched again" mayfly launch e --root 16M --engine user
 lab_config libvirt.engine=user ephemeral_storage_encryption.cipher=serpent-xts-plain64
 refused 1 'aes-xts-plain64' "another cipher" mayfly launch e --root 16M

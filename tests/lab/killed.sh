@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-# kill -9 of mayfly, of its broker and of libvirtd at random moments of random things done to four instances: recover leaves
-# nothing that shouldn't be, and every instance that was there has what was written to it. The moments come from a fixed seed.
+# kill -9 of mayfly, of its broker, of processes that serve disks and of libvirtd at random moments of random things done to four
+# instances, of either engine: recover leaves nothing that shouldn't be, and every instance that was there has what was written to
+# it. The moments come from a fixed seed.
 # lab: -d 512M -m 1G -t 5400
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
+lab_qemu_user=libvirt-qemu # who reaches the sockets of disks
 host_up /dev/ubda
 . "$SRC/tests/lab/lib-torture.sh"
+torture_launch+=(--engine user) # until the engine is changed
 
 . "$SRC/tests/lab/lib-killed.sh"
 
@@ -17,4 +20,4 @@ revive() {
     rm -f /run/libvirtd.pid
     lab_libvirtd
 }
-killed_rounds 9 400 mayfly mayfly-broker libvirtd
+killed_rounds 12 400 mayfly mayfly-broker mayfly-disks libvirtd

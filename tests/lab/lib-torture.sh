@@ -13,7 +13,7 @@
 ledger=${ledger:-/tmp/ledger}
 mkdir -p "$ledger"
 torture_names=(t-1 t-2 t-3 t-4)
-torture_doings=(delete write run virsh disk grow rescue rebuild export tune bench recover) # to one that is there
+torture_doings=(delete write run virsh disk grow engine rescue rebuild export tune bench recover) # to one that is there
 torture_launch=(--root 16M --ephemeral 16M --swap 16M --memory 64M --no-start)
 torture_contents=(--empty)                                                              # of a root disk
 torture_exported=swap
@@ -106,6 +106,11 @@ do_disk() { # one more, for a moment
     mayfly remove-disk --yes "$1" eph1
 }
 do_grow() { mayfly resize "$1" --disk eph0 24M; } # once
+do_engine() { # to the other one
+    local engine=user
+    [ "$(disk_field "$1" root engine)" != user ] || engine=dm-crypt
+    mayfly set-engine "$1" $engine
+}
 do_rescue() {
     mayfly rescue "$1" --image "$rescue_image" --timeout 0
     mayfly unrescue "$1" --timeout 0 # it ran in rescue, so it runs on
@@ -188,11 +193,11 @@ torture_step() {
 torture_inspect() {
     local names name accepted mark
     mapfile -t names < <(our_domains)
-    [ -z "$(our_maps)" ] || { mayfly stop --timeout 0 --force "${names[@]}" && mayfly close "${names[@]}"; } >/dev/null
+    [ -z "$(open_disks)" ] || { mayfly stop --timeout 0 --force "${names[@]}" && mayfly close "${names[@]}"; } >/dev/null
     [ "$(our_keys | wc -l)" = ${#names[@]} ] || forget_images
     check_equal "  the volumes are those of ${names[*]:-none}" "$(disks_of_domains "${names[@]}")" "$(our_volumes)"
     check_equal "  as are the keys" ${#names[@]} "$(our_keys | wc -l)"
-    check_equal "  no map is left" "" "$(our_maps)"
+    check_equal "  no disk is open" "" "$(open_disks)"
     for name in "${torture_names[@]}"; do
         if [[ " ${names[*]} " != *" $name "* ]]; then
             is_kept "$name" && fail "$name is lost: $(entry "$name")"
@@ -216,11 +221,17 @@ torture_inspect() {
     ok "  ${names[*]}: open, with what was written"
 }
 
-# The disks that the definitions of all domains name.
+# Maps, and processes that serve disks.
+open_disks() {
+    our_maps
+    pgrep -x mayfly-disks || true
+}
+
+# The disks that the definitions of all domains name, by maps or by sockets.
 disks_of_domains() {
     local name commands=
-    for name; do commands+="domblklist $name --inactive;"; done
+    for name; do commands+="dumpxml $name --inactive;"; done
     [ $# != 0 ] || return 0
-    virsh -q -c "$torture_uri" "$commands" | awk '{ print $2 }' |
-        sed -n 's|^/dev/mapper/\(.*\)-dmcrypt$|\1|p' | sort
+    virsh -q -c "$torture_uri" "$commands" |
+        sed -n "s|.*<source dev='/dev/mapper/\(.*\)-dmcrypt'.*|\1|p; s|.*<source type='unix' path='[^']*/\([^'/]*_disk[^'/]*\)'.*|\1|p" | sort
 }

@@ -18,6 +18,7 @@ lab() { # SCRIPT
         env SRC="$SRC" BUILD="$BUILD" bash -c '
             . "$SRC/lab/lib.sh"; . "$SRC/lab/lib-mayfly.sh"
             lab_state /dev/ubdb
+            lab_qemu_user=libvirt-qemu # who reaches the sockets of disks
             host_up /dev/ubda
             ledger=/run/lab/state/ledger
             . "$SRC/tests/lab/lib-torture.sh"
