@@ -173,7 +173,7 @@ int device_check_unused(int fd, int ours, struct error *e)
 static bool keeper_lives(const struct volume *v)
 {
     char path[DEVICE_PATH_MAX + sizeof KEEPER_SUFFIX];
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock whole = {.l_type = F_RDLCK, .l_whence = SEEK_SET}; /* which a keeper's excludes */
     volume_device_path(v, path);
     strcat(path, KEEPER_SUFFIX);
     _cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

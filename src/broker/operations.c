@@ -249,13 +249,14 @@ int do_OPEN_VOLUME(struct session *s, const struct op_open *q, int fd, struct re
         r = session_open_volume(s, &k->v, O_RDWR, &reply->fd, e);
     if (r == 0)
         r = check_not_suspended(&k->v, reply->fd, e);
-    bool has_keeper = reply->untouched[0] = r == 0 && device_has_keeper(&k->v, reply->fd);
+    bool has_keeper = r == 0 && device_has_keeper(&k->v, reply->fd);
     if (r == 0)
         r = check_alone(&k->v, reply->fd, has_keeper ? 2 : 1, e);
     if (r == 0)
         r = device_size(reply->fd, &reply->size_bytes, e);
     if (r < 0)
         return r;
+    reply->untouched[0] = has_keeper && k->opened_here; /* the caller's second descriptor of one opening */
     k->opened_here = true;
     return 0;
 }

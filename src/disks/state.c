@@ -38,9 +38,11 @@ int state_set_connections(int fd, uint32_t connections)
     return fd_pwrite_all(fd, &connections, sizeof connections, offsetof(struct state, connections));
 }
 
+/* Looks for a lock that excludes readers. Whoever may only read the file can have a reader's lock, which is
+ * no keeper's. */
 int state_holder(int fd, pid_t *ret)
 {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock whole = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
     if (fcntl(fd, F_GETLK, &whole) < 0)
         return -errno;
     *ret = whole.l_type == F_UNLCK ? 0 : whole.l_pid;

@@ -22,8 +22,9 @@ void keeper_seen_end(struct keeper_seen *k);
  * or write to that of the host. -ENOENT: the host has none yet. */
 int engine_folder(const struct sockets *sockets, int *ret_fd, struct error *e) _must_check_;
 
-/* Does the same, and takes the lock: no other mayfly starts or ends a keeper until *ret_lock is closed. */
-int engine_folder_locked(const struct sockets *sockets, int *ret_fd, int *ret_lock,
+/* Does the same, and takes the lock: no other mayfly starts or ends a keeper of this instance until *ret_lock
+ * is closed. */
+int engine_folder_locked(const struct sockets *sockets, const char *instance, int *ret_fd, int *ret_lock,
                          struct error *e) _must_check_;
 
 /* Looks at the state file of a keeper, which is opened for `access`: O_RDONLY, or O_RDWR to change it.

@@ -39,7 +39,7 @@ static int look_locked(const struct sockets *sockets, const struct volume *v, in
 {
     char file[KEEPER_NAME_MAX];
     name_file(v, KEEPER_SUFFIX, file);
-    int r = engine_folder_locked(sockets, ret_folder, ret_lock, e);
+    int r = engine_folder_locked(sockets, v->instance, ret_folder, ret_lock, e);
     return r < 0 ? r : keeper_look(*ret_folder, file, O_RDWR, ret, e);
 }
 
@@ -116,7 +116,8 @@ static int write_new_state(int folder, const struct volume *v, int disk_fd, enum
     return 0;
 }
 
-/* Lets QEMU's group, which the folder has, connect to the socket, and everybody read the state. */
+/* Lets QEMU's group, which the folder has, connect to the socket, and everybody read the state. The keeper
+ * has locked it by now, which a reader's lock would have hindered. */
 static int share_files(int folder, const struct volume *v, struct error *e)
 {
     char socket_name[KEEPER_NAME_MAX], state_name[KEEPER_NAME_MAX];
@@ -140,15 +141,13 @@ static int open_new(const struct engine *g, int folder, const struct volume *v, 
         r = listen_on(path, v, &socket_fd, e);
     if (r == 0)
         r = open_log(folder, v, &log_fd, e);
-    if (r == 0 && g->sockets.of_host)
-        r = share_files(folder, v, e);
     const struct keeper_files files = {disk_fd, socket_fd, state_fd, log_fd};
     const struct keeper_limits limits = {.read_only = guest_reads_only(v, use), .discard = g->discard};
     if (r == 0)
         r = keeper_start(v, &files, volume_key, limits, e);
     if (r < 0)
         remove_files(folder, v);
-    return r;
+    return r < 0 || !g->sockets.of_host ? r : share_files(folder, v, e);
 }
 
 int engine_open(const struct engine *g, const struct volume *v, int fd, const struct secret *volume_key,
@@ -159,8 +158,9 @@ int engine_open(const struct engine *g, const struct volume *v, int fd, const st
     int r = look_locked(&g->sockets, v, &folder, &lock, &k, e);
     if (r < 0)
         return r;
-    return k.pid ? error_set(e, -EEXIST, "disk %s: is open already", v->lv)
-                 : open_new(g, folder, v, fd, volume_key, use, e);
+    return k.pid
+               ? error_set(e, -EEXIST, "disk %s: is open already; run mayfly close, or stop its guest", v->lv)
+               : open_new(g, folder, v, fd, volume_key, use, e);
 }
 
 int engine_grow(const struct engine *g, const struct volume *v, struct error *e)
@@ -200,14 +200,20 @@ static void fill_map(const struct keeper_seen *k, const char *file, struct map *
     snprintf(ret->uuid, sizeof ret->uuid, "%s", k->state.map);
 }
 
-static int add_map(int folder, const char *file, struct map **maps, size_t *n, struct error *e)
+/* Leaves out the state that a mayfly which was killed has shown to nobody yet: the disk is held all the same,
+ * so that nobody else opens or removes it. */
+static int add_map(const struct sockets *s, int folder, const char *file, struct map **maps, size_t *n,
+                   struct error *e)
 {
     _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
+    struct error why = ERROR_NONE;
     if (!str_ends(file, KEEPER_SUFFIX) || strlen(file) >= KEEPER_NAME_MAX)
         return 0;
-    int r = keeper_look(folder, file, O_RDONLY, &k, e);
-    if (r < 0 || !k.pid)
-        return r;
+    int r = keeper_look(folder, file, O_RDONLY, &k, &why);
+    if (r < 0)
+        return r == -EACCES && s->of_host ? 0 : error_pass(e, r, &why);
+    if (!k.pid)
+        return 0;
     struct map *bigger = reallocarray(*maps, *n + 1, sizeof *bigger);
     if (!bigger)
         return error_memory(e);
@@ -239,7 +245,7 @@ int engine_maps(const struct engine *g, struct map **ret, size_t *ret_n, struct 
         return error_memory(e);
     }
     for (struct dirent *entry; r == 0 && (entry = readdir(d));)
-        r = add_map(dirfd(d), entry->d_name, &maps, &n, e);
+        r = add_map(&g->sockets, dirfd(d), entry->d_name, &maps, &n, e);
     if (r < 0)
         return r;
     if (n)
@@ -251,6 +257,13 @@ int engine_maps(const struct engine *g, struct map **ret, size_t *ret_n, struct 
 
 /* ------------------------------------------------------------------- closing */
 
+static int error_has_guest(const struct volume *v, struct error *e)
+{
+    return error_set(
+        e, -EBUSY,
+        "disk %s: cannot be closed: a guest has it; shut the guest down, see virsh list and ss -xp", v->lv);
+}
+
 /* Waits for the end of a guest. QEMU may have ended a moment ago, which the worker notices soon. */
 static int wait_for_guest(struct keeper_seen *k, const struct volume *v, struct error *e)
 {
@@ -261,29 +274,36 @@ static int wait_for_guest(struct keeper_seen *k, const struct volume *v, struct 
         r = state_read(k->state_fd, &k->state);
     }
     if (r == 0 && k->state.connections)
-        r = -EBUSY;
-    return r < 0 ? error_set(e, r, "disk %s: cannot be closed: a guest has it", v->lv) : 0;
+        return error_has_guest(v, e);
+    return r < 0 ? error_set(e, r, "disk %s: cannot be closed: the state of its keeper cannot be read: %s",
+                             v->lv, strerror(-r))
+                 : 0;
 }
 
 /* Waits until a keeper of another user ends by itself, as it does after its guest. */
-static int await_end(const struct sockets *sockets, const struct volume *v, const struct error *denied,
-                     bool *ret_closed, struct error *e)
+static int await_end(const struct sockets *sockets, const struct volume *v, enum map_use up_to,
+                     const struct error *denied, bool *ret_closed, struct error *e)
 {
-    uint64_t end = clock_msec() + ENGINE_GONE_MSEC + LET_GO_MSEC;
+    uint64_t begin = clock_msec();
     _cleanup_close_ int folder = -1;
     char file[KEEPER_NAME_MAX];
-    bool lives = true;
     name_file(v, KEEPER_SUFFIX, file);
+    *ret_closed = false;
     int r = engine_folder(sockets, &folder, e);
-    for (*ret_closed = false; r == 0 && lives && clock_msec() < end;) {
+    while (r == 0) {
         _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
         r = keeper_look(folder, file, O_RDONLY, &k, e);
-        lives = r == 0 && k.pid;
-        *ret_closed = *ret_closed || lives;
-        if (lives)
-            clock_sleep_msec(POLL_MSEC);
+        if (r < 0 || !k.pid || map_uuid_use(k.state.map) > up_to)
+            break;
+        uint64_t waited_msec = clock_msec() - begin;
+        if (k.state.connections && waited_msec >= LET_GO_MSEC)
+            return error_has_guest(v, e);
+        if (waited_msec >= ENGINE_GONE_MSEC + LET_GO_MSEC)
+            return error_pass(e, -EACCES, denied);
+        *ret_closed = true;
+        clock_sleep_msec(POLL_MSEC);
     }
-    return r == 0 && lives ? error_pass(e, -EACCES, denied) : r;
+    return r;
 }
 
 int engine_close(const struct engine *g, const struct volume *v, enum map_use up_to, bool *ret_closed,
@@ -294,7 +314,7 @@ int engine_close(const struct engine *g, const struct volume *v, enum map_use up
     struct error why = ERROR_NONE;
     int r = look_locked(&g->sockets, v, &folder, &lock, &k, &why);
     if (r == -EACCES && g->sockets.of_host)
-        return await_end(&g->sockets, v, &why, ret_closed, e);
+        return await_end(&g->sockets, v, up_to, &why, ret_closed, e);
     if (r < 0)
         return error_pass(e, r, &why);
     *ret_closed = false;

@@ -5,7 +5,7 @@
  *     mayfly --engine_open()--> keeper, worker  <--vhost-user--  QEMU
  *
  *     /run/user/UID/mayfly/    0700; or, of the host, /run/mayfly/disks, 2755 and QEMU's group
- *         lock                 held while a keeper is started or ended
+ *         lock                 a byte for each instance: held while its keepers are started or ended
  *         <lv>                 the socket, which the domain has as its disk
  *         <lv>.keeper          disks/state.h
  *         <lv>.log             what keeper and worker warn of, 64 KiB at most

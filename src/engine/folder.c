@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -54,7 +53,8 @@ int engine_folder(const struct sockets *sockets, int *ret_fd, struct error *e)
             sockets->path);
     _cleanup_close_ int fd = open(sockets->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        return error_set(e, errno, "folder of sockets %s: cannot be opened: %m", sockets->path);
+        return error_set(e, errno, "folder of sockets %s: cannot be opened: %m; %s", sockets->path,
+                         sockets->of_host ? "run mayfly as root, which makes it" : "see ls -ld");
     int r = check_folder(sockets, fd, e);
     if (r == 0)
         *ret_fd = TAKE_FD(fd);
@@ -71,7 +71,8 @@ static gid_t qemu_group(void)
     return group ? group->gr_gid : 0;
 }
 
-/* Leaves a folder as it is that has the right owner: an operator may have given it another group. */
+/* Leaves a folder as it is that has the right owner, who is set last: an operator may have given it another
+ * group. */
 void engine_make_folder(const struct sockets *sockets, uid_t owner)
 {
     char above[PATH_MAX];
@@ -84,10 +85,9 @@ void engine_make_folder(const struct sockets *sockets, uid_t owner)
     _cleanup_close_ int fd = open(sockets->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid == owner)
         return;
-    if (fchown(fd, owner, qemu_group()) == 0)
-        (void)!fchmod(fd, 02755);
-    else if (made) /* without CAP_CHOWN, in mayfly-recover.service */
-        rmdir(sockets->path);
+    gid_t group = st.st_gid ? st.st_gid : qemu_group();
+    if ((fchmod(fd, 02755) < 0 || fchown(fd, owner, group) < 0) && made)
+        rmdir(sockets->path); /* without CAP_CHOWN, in mayfly-recover.service */
 }
 
 /* Explains who may start and end the keepers of the host. */
@@ -99,16 +99,21 @@ static int error_not_ours(const struct sockets *sockets, const char *what, struc
                      sockets->path, what);
 }
 
-int engine_folder_locked(const struct sockets *sockets, int *ret_fd, int *ret_lock, struct error *e)
+/* Takes the byte of an instance, so that a mayfly which hangs stops no other instance. Two instances may
+ * share a byte, and wait for each other then. */
+int engine_folder_locked(const struct sockets *sockets, const char *instance, int *ret_fd, int *ret_lock,
+                         struct error *e)
 {
     _cleanup_close_ int fd = -1;
+    struct flock byte = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+    byte.l_start = (off_t)strtoul(instance, NULL, 16); /* the 32 bits before the first dash */
     int r = engine_folder(sockets, &fd, e);
     if (r < 0)
         return r;
     _cleanup_close_ int lock = openat(fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (lock < 0 && sockets->of_host)
         return error_not_ours(sockets, "cannot be used", e);
-    if (lock < 0 || flock(lock, LOCK_EX) < 0)
+    if (lock < 0 || fcntl(lock, F_OFD_SETLKW, &byte) < 0)
         return error_set(e, errno, "%s/" LOCK ": cannot be locked: %m", sockets->path);
     *ret_fd = TAKE_FD(fd);
     *ret_lock = TAKE_FD(lock);
@@ -125,8 +130,8 @@ int keeper_look(int folder, const char *file, int access, struct keeper_seen *re
     if (r == 0 && ret->pid)
         r = state_read(fd, &ret->state);
     if (r < 0)
-        return error_set(e, r, "keeper %s: its state cannot be read: %s; see mayfly doctor", file,
-                         strerror(-r));
+        return error_set(e, r, "keeper %s: its state cannot be read: %s; stop its guest, and end its process",
+                         file, strerror(-r));
     ret->state_fd = TAKE_FD(fd);
     return 0;
 }

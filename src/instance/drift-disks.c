@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 
 #define NEEDS_DEFINITION                                                                                     \
-    (DRIFT_ELSEWHERE | DRIFT(BARE) | DRIFT(OTHER_ENGINE) | DRIFT(MISSING) | DRIFT(NOT_IN_GUEST) |            \
-     DRIFT(MARK_LOST))
+    (DRIFT_ELSEWHERE | DRIFT(BARE) | DRIFT(OTHER_ENGINE) | DRIFT(NOT_SERVED) | DRIFT(MISSING) |              \
+     DRIFT(NOT_IN_GUEST) | DRIFT(MARK_LOST))
 
 /* What one side says of one disk of the instance. */
 struct match {
@@ -64,7 +64,7 @@ static void find_places(const struct volume *v, struct places *ret)
 {
     struct volume other = *v;
     if (volume_encrypted(v) && !volume_in_folder(v))
-        other.engine = v->engine == ENGINE_USER ? ENGINE_DM_CRYPT : ENGINE_USER;
+        other.engine = volume_other_engine(v->engine);
     volume_device_path(v, ret->path);
     volume_device_path(&other, ret->other_engine);
     snprintf(ret->bare, sizeof ret->bare, "/dev/%.63s/%.63s", v->vg, v->lv);
@@ -114,19 +114,20 @@ static const char *target_of(const struct match *m)
     return m->disk->target ? m->disk->target : "a disk";
 }
 
-/* A set-engine that was cut off leaves a definition so, or a person who has edited it. */
-static void tell_other_engine(struct drift_search *s, const struct volume *v, const char *where)
+/* A set-engine that was cut off leaves a definition so, or a person who has edited it. `ours`: set-engine may
+ * change the definition; else the tags follow it. */
+static void tell_other_engine(struct drift_search *s, const struct volume *v, const char *where, bool ours)
 {
-    const char *engine = volume_engine_name(v->engine), *uuid = s->instance->uuid;
     drift_add(s, DRIFT_OTHER_ENGINE, v, -EUNSAFE,
               "the %s has its disk %s as another engine than %s opens it, as a set-engine that was cut off "
               "leaves it; run mayfly set-engine %s %s",
-              where, v->role, engine, uuid, engine);
+              where, v->role, volume_engine_name(v->engine), s->instance->uuid,
+              volume_engine_name(ours ? v->engine : volume_other_engine(v->engine)));
 }
 
 /* Adds findings that can be made of either side. */
 static void tell_elsewhere(struct drift_search *s, const struct volume *v, const struct match *m,
-                           const char *where)
+                           const char *where, bool ours)
 {
     const struct domain_source *top = m->disk ? disk_view_top(m->disk) : NULL;
     if (m->below && !m->top && top)
@@ -148,7 +149,7 @@ static void tell_elsewhere(struct drift_search *s, const struct volume *v, const
             "--abort",
             v->role, target_of(m), m->copied_to, s->instance->uuid, target_of(m));
     if (m->other_engine)
-        tell_other_engine(s, v, where);
+        tell_other_engine(s, v, where, ours);
     if (m->bare) {
         char path[DEVICE_PATH_MAX];
         volume_device_path(v, path);
@@ -159,6 +160,16 @@ static void tell_elsewhere(struct drift_search *s, const struct volume *v, const
     }
 }
 
+/* A keeper has been killed, and QEMU tries to connect to its socket. */
+static void tell_not_served(struct drift_search *s, const struct volume *v)
+{
+    if (!model_map_of(s->model, v))
+        drift_add(
+            s, DRIFT_NOT_SERVED, v, 0,
+            "no process serves its disk %s to the running guest, whose requests wait; run mayfly start %s",
+            v->role, s->instance->uuid);
+}
+
 static void compare(struct drift_search *s, const struct volume *v, const struct domain_view *definition,
                     const struct domain_view *guest)
 {
@@ -166,9 +177,11 @@ static void compare(struct drift_search *s, const struct volume *v, const struct
     char path[DEVICE_PATH_MAX];
     volume_device_path(v, path);
     if (guest->found && running.disk)
-        tell_elsewhere(s, v, &running, "running guest");
+        tell_elsewhere(s, v, &running, "running guest", definition->ours);
+    if (guest->found && running.top && volume_served(v))
+        tell_not_served(s, v);
     if (!guest->found || !running.disk || (running.top && !running.copied_to))
-        tell_elsewhere(s, v, &defined, "definition");
+        tell_elsewhere(s, v, &defined, "definition", definition->ours);
     if (!defined.disk)
         drift_add(
             s, DRIFT_MISSING, v, 0,

@@ -124,23 +124,36 @@ static int wait_for_holder(const struct drift_search *s, const struct volume *v,
     return 0;
 }
 
+static void tell_held(struct drift_search *s, const struct volume *v, const char *by)
+{
+    const struct inventory *inventory = s->model->inventory;
+    const struct map *map = inventory_map_of(inventory, v);
+    char path[DEVICE_PATH_MAX];
+    inventory_device_path(inventory, v, path);
+    if (map && map->served)
+        drift_add(
+            s, DRIFT_HELD, v, -EBUSY,
+            "its disk %s (%s) is in use by a guest that is not this instance's; see virsh list and ss -xp",
+            v->role, path);
+    else
+        drift_add(s, DRIFT_HELD, v, -EBUSY,
+                  "its disk %s (%s) is in use on this host%s; see lsblk and fuser -vm, and umount it or end "
+                  "what uses it",
+                  v->role, path, by);
+}
+
 static int look_at_holders(struct drift_search *s, struct error *e)
 {
     const struct instance *i = s->instance;
     for (size_t n = 0; n < i->n_volumes; n++) {
         const struct volume *v = i->volumes[n];
-        char by[200], path[DEVICE_PATH_MAX];
+        char by[200];
         bool held = (!s->only || v == s->only) && is_held(s, s->model->inventory, v, by);
         int r = held ? wait_for_holder(s, v, by, &held, e) : 0;
         if (r < 0)
             return r;
-        inventory_device_path(s->model->inventory, v, path);
         if (held)
-            drift_add(
-                s, DRIFT_HELD, v, -EBUSY,
-                "its disk %s (%s) is in use on this host%s; see lsblk and fuser -vm, and umount it or end "
-                "what uses it",
-                v->role, path, by);
+            tell_held(s, v, by);
     }
     return 0;
 }

@@ -17,8 +17,9 @@ static int add(struct guard *g, const char *path, const struct reached *reached,
 /* True if the path is a socket by which an instance's disk is served, or will be. */
 static bool leads_to_socket(const char *path, const char *own, struct reached *ret)
 {
-    _cleanup_free_ char *real = realpath(path, NULL);
-    const char *name = real ? real : path;
+    char name[PATH_MAX];
+    if (!realpath(path, name))
+        lineage_plain_path(path, name);
     return str_starts(name, SOCKETS_OF_HOST "/") && lineage_of_name(name, own, ret);
 }
 

@@ -128,6 +128,8 @@ static int open_disks(const struct context *c, const struct model *m, const stru
     leave_unfinished(&d, domain);
     if (d.n_missing == 0)
         return 0;
+    if (instance_is_served(i)) /* the process that serves must not go by us, who end before QEMU comes */
+        d.use = MAP_FOR_START;
     r = steps_new(&s, e);
     if (r == 0)
         r = steps_add_at_once(s, disks_open, disks_open_undo, &d, e, "open the disks of %s", i->name);

@@ -67,6 +67,28 @@ static int check_machine(struct launch *l, struct error *e)
     return check_firmware(l, q->firmware ? q->firmware : built_in ? c->launch_firmware : NULL, e);
 }
 
+/* Checks that a process can serve the new disks. */
+static int check_served(const struct launch *l, struct error *e)
+{
+    const struct context *c = l->new.context;
+    if (!streq(c->config->cipher, ENGINE_USER_CIPHER))
+        return error_set(e, -EINVAL,
+                         "engine user: cannot encrypt with %s; set cipher = " ENGINE_USER_CIPHER
+                         " in [ephemeral_storage_encryption], or use --engine dm-crypt",
+                         c->config->cipher);
+    if (!l->new.km->durable)
+        return error_set(
+            e, -EINVAL,
+            "engine user: key manager %s keeps a key only while the disks are open, and its process "
+            "ends with the guest; set another backend, or use --engine dm-crypt",
+            l->new.km->ops->name);
+    if (c->broker->engine && !served_by_us(c->broker->engine))
+        return error_set(e, -EACCES,
+                         "engine user: disks of this host are opened by root's mayfly and by libvirt's hook "
+                         "alone; run mayfly as root, or use --engine dm-crypt");
+    return 0;
+}
+
 /* Chooses who opens the disks for a guest. Those of a pool of files need no tag for it. */
 static int check_engine(struct launch *l, struct error *e)
 {
@@ -86,19 +108,8 @@ static int check_engine(struct launch *l, struct error *e)
                                 "engine user: is for encrypted disks, and encryption is off; set enabled in "
                                 "[ephemeral_storage_encryption]")
                     : 0;
-    if (engine == ENGINE_USER && !streq(c->cipher, ENGINE_USER_CIPHER))
-        return error_set(e, -EINVAL,
-                         "engine user: cannot encrypt with %s; set cipher = " ENGINE_USER_CIPHER
-                         " in [ephemeral_storage_encryption], or use --engine dm-crypt",
-                         c->cipher);
-    if (engine == ENGINE_USER && !l->new.km->durable)
-        return error_set(
-            e, -EINVAL,
-            "engine user: key manager %s keeps a key only while the disks are open, and its process "
-            "ends with the guest; set another backend, or use --engine dm-crypt",
-            l->new.km->ops->name);
     l->new.engine = engine;
-    return 0;
+    return engine == ENGINE_USER ? check_served(l, e) : 0;
 }
 
 static int look(struct launch *l, struct error *e)

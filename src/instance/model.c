@@ -48,6 +48,14 @@ const struct domain *model_domain_of(const struct model *m, const char *uuid)
     return find_domain(m, uuid);
 }
 
+bool instance_is_served(const struct instance *i)
+{
+    for (size_t n = 0; n < i->n_volumes; n++)
+        if (volume_served(i->volumes[n]))
+            return true;
+    return false;
+}
+
 const struct volume *instance_disk(const struct instance *i, const char *role_or_alias)
 {
     for (size_t n = 0; n < i->n_volumes; n++)

@@ -76,6 +76,9 @@ const struct map *model_map_of(const struct model *m, const struct volume *v);
 bool model_is_open(const struct model *m, const struct instance *i);
 const struct domain *model_domain_of(const struct model *m, const char *uuid);
 
+/* True if a process serves one of its disks to the guest, or will. */
+bool instance_is_served(const struct instance *i);
+
 /* Returns the disk of this role, or with this alias; NULL: none. */
 const struct volume *instance_disk(const struct instance *i, const char *role_or_alias);
 

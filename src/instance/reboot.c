@@ -62,7 +62,8 @@ static const struct drift_need needs_soft = {.cannot = "cannot be rebooted",
                                              .refused = DRIFT(UNDEFINED) | DRIFT(HALTED) | DRIFT(ENDING)};
 static const struct drift_need needs_hard = {
     .cannot = "cannot be rebooted",
-    .refused = DRIFT(UNDEFINED) | DRIFT(TRANSIENT) | DRIFT(HELD) | DRIFT(BLOCK_COPY) | DRIFT(BARE),
+    .refused = DRIFT(UNDEFINED) | DRIFT(TRANSIENT) | DRIFT(HELD) | DRIFT(BLOCK_COPY) | DRIFT(BARE) |
+               DRIFT(OTHER_ENGINE),
     .told = DRIFT(OVERLAY) | DRIFT(REPLACED) | DRIFT(MISSING),
 };
 

@@ -25,8 +25,8 @@ static int check_volumes(const struct model *m, const struct instance *i, struct
  * the new disks: no managed save, no overlay, no mount. */
 static const struct drift_need needs = {
     .cannot = "cannot be rebuilt",
-    .refused =
-        DRIFT(UNDEFINED) | DRIFT(TRANSIENT) | DRIFT(SAVED) | DRIFT(HELD) | DRIFT_ELSEWHERE | DRIFT(BARE),
+    .refused = DRIFT(UNDEFINED) | DRIFT(TRANSIENT) | DRIFT(SAVED) | DRIFT(HELD) | DRIFT_ELSEWHERE |
+               DRIFT(BARE) | DRIFT(OTHER_ENGINE),
     .told = DRIFT(MISSING),
 };
 
@@ -77,6 +77,30 @@ static int check_all_seen(const struct rebuild *r, struct error *e)
     return 0;
 }
 
+/* Checks that the new key, which lasts as long as the disks are open, does not end with the rebuild, or while
+ * the guest runs. */
+static int check_key_lasts(const struct rebuild *r, struct error *e)
+{
+    const char *name = r->instance->name, *km = r->new.km->ops->name;
+    bool durable = false; /* the old one: else the disks stay open between guests */
+    int result = key_durable(r->new.context, r->instance->volumes[0], &durable, e);
+    if (result == 0 && instance_is_served(r->instance))
+        return error_set(
+            e, -EINVAL,
+            "instance %s: cannot be rebuilt: key manager %s keeps a key only while the disks are "
+            "open, and the process that serves them ends with the guest; set another backend, or "
+            "run mayfly set-engine %s dm-crypt first",
+            name, km, name);
+    if (result == 0 && durable && !r->running)
+        return error_set(
+            e, -EINVAL,
+            "instance %s: cannot be rebuilt: key manager %s keeps a key only while the disks are "
+            "open, and those of a stopped instance are closed; start it first, or set another "
+            "backend",
+            name, km);
+    return result;
+}
+
 /* Checks the keys to be destroyed, and opens the manager of the new one. */
 static int check_keys(struct rebuild *r, struct error *e)
 {
@@ -91,6 +115,8 @@ static int check_keys(struct rebuild *r, struct error *e)
     for (size_t n = 0; result == 0 && !r->new.km &&n < i->n_volumes; n++)
         if (volume_encrypted(i->volumes[n]))
             result = context_keymgr(c, c->config->key_backend, &r->new.km, e);
+    if (result == 0 && r->new.km && !r->new.km->durable)
+        result = check_key_lasts(r, e);
     return result;
 }
 

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Recovers a set-engine that was cut off: the definition follows the tags. Some tag says user then (see
- * set-engine.c), so only instances with such a tag cost a question to libvirt. */
+/* Recovers a set-engine that was cut off, or that a person has made by hand: the definition follows the tags.
+ * Some tag says user then (see set-engine.c), so only instances with such a tag cost a question to libvirt.
+ */
 #include "instance/disks.h"
 #include "instance/recover.h"
 #include "instance/set-engine.h"
-
-static bool is_served(const struct instance *i)
-{
-    bool served = false;
-    for (size_t n = 0; !served && n < i->n_volumes; n++)
-        served = volume_served(i->volumes[n]) && !volume_in_folder(i->volumes[n]);
-    return served;
-}
 
 static int write_definition(const struct recovery *r, const struct instance *i, char **ret_is,
                             struct error *e)
@@ -33,7 +26,8 @@ int recovery_engine(struct recovery *r, const struct instance *i, struct error *
     struct error why = ERROR_NONE;
     const struct subject about = subject_instance(i);
     const struct domain *domain = model_domain_of(r->model, i->uuid);
-    if (!domain || !domain->ours || domain->active || !is_served(i))
+    if (!domain || !domain->ours || domain->active || !instance_is_served(i) ||
+        volume_in_folder(i->volumes[0]))
         return 0;
     int result = write_definition(r, i, &is, &why);
     if (result == -ENOENT ||
@@ -41,7 +35,8 @@ int recovery_engine(struct recovery *r, const struct instance *i, struct error *
         return 0;
     if (result == 0 && !r->dry_run)
         result = virt_redefine(r->context.virt, is, &why);
-    return recovery_settle(r, RECOVER_REMOVED, &about,
-                           "a set-engine was cut off: its definition follows the tags again", result, &why,
-                           e);
+    return recovery_settle(
+        r, RECOVER_REMOVED, &about,
+        "its tags and its definition named different engines: the definition follows the tags", result, &why,
+        e);
 }

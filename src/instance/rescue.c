@@ -36,8 +36,8 @@ static const struct volume *model_disk(const struct instance *i)
 /* The domain is ended, and started from another definition. */
 static const struct drift_need needs = {
     .cannot = "cannot be rescued",
-    .refused =
-        DRIFT(UNDEFINED) | DRIFT(TRANSIENT) | DRIFT(SAVED) | DRIFT(HELD) | DRIFT(BLOCK_COPY) | DRIFT(BARE),
+    .refused = DRIFT(UNDEFINED) | DRIFT(TRANSIENT) | DRIFT(SAVED) | DRIFT(HELD) | DRIFT(BLOCK_COPY) |
+               DRIFT(BARE) | DRIFT(OTHER_ENGINE),
     .told = DRIFT(OVERLAY) | DRIFT(REPLACED) | DRIFT(MISSING),
 };
 

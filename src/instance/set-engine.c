@@ -47,19 +47,14 @@ static int check_state(const struct instance *i, struct error *e)
     return model_check_not_in_rescue(i, e);
 }
 
-static int check_ours(const struct model *m, const struct instance *i, struct error *e)
+static int check_kind(const struct instance *i, struct error *e)
 {
-    const struct domain *domain = model_domain_of(m, i->uuid);
-    if (volume_in_folder(i->volumes[0]))
-        return error_set(
-            e, -EINVAL,
-            "instance %s: cannot get another engine: its disks are files, which are always served", i->name);
-    if (domain && domain->ours)
-        return 0;
-    return error_set(e, -EINVAL,
-                     "instance %s: cannot get another engine: others have defined its domain, and decide how "
-                     "it gets its disks",
-                     i->name);
+    return volume_in_folder(i->volumes[0])
+               ? error_set(e, -EINVAL,
+                           "instance %s: cannot get another engine: its disks are "
+                           "files, which are always served",
+                           i->name)
+               : 0;
 }
 
 static int check_disk(const struct context *c, const struct switching *s, const struct volume *v,
@@ -69,15 +64,17 @@ static int check_disk(const struct context *c, const struct switching *s, const 
     if (s->engine != ENGINE_USER)
         return 0;
     if (!streq(v->cipher, ENGINE_USER_CIPHER))
-        return error_set(e, -EINVAL,
-                         "instance %s: cannot get another engine: its disk %s is encrypted with %s, which "
-                         "engine user has not",
-                         s->instance->name, v->role, v->cipher);
+        return error_set(
+            e, -EINVAL,
+            "instance %s: cannot get another engine: its disk %s is encrypted with %s; engine user "
+            "has " ENGINE_USER_CIPHER " alone, which mayfly rebuild gives it if cipher says so",
+            s->instance->name, v->role, v->cipher);
     int r = key_durable(c, v, &durable, e);
     return r < 0 || durable ? r
                             : error_set(e, -EINVAL,
                                         "instance %s: cannot get another engine: its key is ephemeral, and "
-                                        "would end with each guest",
+                                        "would end with each guest; rebuild it with a key of another "
+                                        "key manager first",
                                         s->instance->name);
 }
 
@@ -99,18 +96,13 @@ static int find_disks(const struct context *c, struct switching *s, struct error
     return r;
 }
 
-static enum volume_engine other_engine(enum volume_engine engine)
-{
-    return engine == ENGINE_USER ? ENGINE_DM_CRYPT : ENGINE_USER;
-}
-
 /* Describes a disk with either engine, by which it is found in the definition. */
 static struct exchanged_disk describe(const struct context *c, const struct volume *v,
                                       enum volume_engine engine, char was[DEVICE_PATH_MAX],
                                       char is[DEVICE_PATH_MAX])
 {
     struct volume as = *v;
-    as.engine = other_engine(engine);
+    as.engine = volume_other_engine(engine);
     volume_device_path(&as, was);
     as.engine = engine;
     struct exchanged_disk d = {was, disk_of_domain(c, &as, is)};
@@ -137,6 +129,18 @@ static int write_definition(const struct context *c, struct switching *s, struct
                  : 0;
 }
 
+/* Tags alone may follow a definition of others: a person has changed them by hand. */
+static int check_ours(const struct model *m, const struct switching *s, struct error *e)
+{
+    const struct domain *domain = model_domain_of(m, s->instance->uuid);
+    if (!s->is || (domain && domain->ours))
+        return 0;
+    return error_set(e, -EINVAL,
+                     "instance %s: cannot get another engine: others have defined its domain, and decide how "
+                     "it gets its disks",
+                     s->instance->name);
+}
+
 static int check(const struct context *c, const struct model *m, struct switching *s, struct error *e)
 {
     static const struct drift_need needs = {.cannot = "cannot get another engine",
@@ -146,10 +150,12 @@ static int check(const struct context *c, const struct model *m, struct switchin
     if (r == 0)
         r = drift_check(c, m, s->instance, &needs, e);
     if (r == 0)
-        r = check_ours(m, s->instance, e);
+        r = check_kind(s->instance, e);
     if (r == 0)
         r = find_disks(c, s, e);
-    return r < 0 ? r : write_definition(c, s, e);
+    if (r == 0)
+        r = write_definition(c, s, e);
+    return r < 0 ? r : check_ours(m, s, e);
 }
 
 /* -------------------------------------------------------------------- steps */

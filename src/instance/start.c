@@ -61,7 +61,7 @@ static int open_again(const struct context *c, const char *uuid, struct error *e
 
 int instance_start_again(const struct context *c, const struct instance *i, struct error *e)
 {
-    int r = volume_served(i->volumes[0]) ? open_again(c, i->uuid, e) : 0;
+    int r = instance_is_served(i) ? open_again(c, i->uuid, e) : 0;
     return r < 0 ? r : virt_start(c->virt, i->uuid, e);
 }
 
@@ -80,7 +80,7 @@ static const struct drift_need needs_running = {.cannot = "cannot be started",
 static int open_for_guest(const struct context *c, const struct model *m, const struct instance *i,
                           struct disks *d, struct steps *s, struct error *e)
 {
-    if (!volume_served(i->volumes[0]))
+    if (!instance_is_served(i))
         return 0;
     int r = disks_look(c, m, i, MAP_FOR_DOMAIN, d, e);
     if (r < 0 || !d->n_missing)

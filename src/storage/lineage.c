@@ -166,9 +166,25 @@ static bool is_socket(const char *path, const char *lv, struct reached *ret)
     return take_instance(ret->lv, ret->instance);
 }
 
-enum lineage lineage_of_name(const char *path, const char *own, struct reached *ret)
+void lineage_plain_path(const char *path, char field[PATH_MAX])
+{
+    char folder[PATH_MAX], real[PATH_MAX];
+    const char *name = strrchr(path, '/');
+    snprintf(field, PATH_MAX, "%s", path);
+    if (!name || (size_t)(name - path) + 1 >= sizeof folder)
+        return;
+    snprintf(folder, sizeof folder, "%.*s", (int)(name - path) + 1, path);
+    if (realpath(folder, real) && strlen(real) + strlen(name) < PATH_MAX) {
+        strcpy(field, real);
+        strcat(field, name);
+    }
+}
+
+enum lineage lineage_of_name(const char *name, const char *own, struct reached *ret)
 {
     static const char maps[] = "/dev/mapper/", devices[] = "/dev/";
+    char path[PATH_MAX];
+    lineage_plain_path(name, path);
     const char *lv = strrchr(path, '/');
     memset(ret, 0, sizeof *ret);
     if (str_starts(path, maps) && take_map(path + strlen(maps), ret))

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "storage/volume.h"
 
+#include <limits.h>
 #include <sys/types.h>
 
 enum lineage {
@@ -33,3 +34,7 @@ enum lineage lineage_of(const char *root, dev_t device, const char *own, struct 
  * somebody may still have it open; or the socket, there or not, by which a disk is served (engine/engine.h),
  * which counts as a map. */
 enum lineage lineage_of_name(const char *path, const char *own, struct reached *ret);
+
+/* Writes the path without links, dots and empty parts in its folder, if there is such a folder. What the path
+ * names need not be there. */
+void lineage_plain_path(const char *path, char field[PATH_MAX]);

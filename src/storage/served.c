@@ -2,6 +2,9 @@
 /* See served.h. */
 #include "storage/served.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 int served_find(const struct engine *g, const struct volume *v, struct map *ret, struct error *e)
 {
     _cleanup_free_ struct map *all = NULL;
@@ -17,6 +20,11 @@ int served_find(const struct engine *g, const struct volume *v, struct map *ret,
             return 0;
         }
     return error_set(e, -ENOENT, "disk %s: is not open", v->lv);
+}
+
+bool served_by_us(const struct engine *g)
+{
+    return !g->sockets.of_host || faccessat(AT_FDCWD, g->sockets.path, W_OK, AT_EACCESS) == 0;
 }
 
 int served_go_on(const struct engine *g, const struct volume *v, enum map_use use, struct error *e)

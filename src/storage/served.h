@@ -45,6 +45,9 @@ struct engine {
     bool discard; /* what guests discard is passed down */
 };
 
+/* True if this user may open and close disks of the engine. Those of the host belong to one user. */
+bool served_by_us(const struct engine *g);
+
 /* Finds the disk among those that are served; -ENOENT: it is not. */
 int served_find(const struct engine *g, const struct volume *v, struct map *ret,
                 struct error *e) _must_check_;

@@ -192,6 +192,10 @@ void volume_device_path(const struct volume *v, char field[DEVICE_PATH_MAX]);
 const char *volume_state_name(enum volume_state state);
 int volume_state_parse(const char *text, enum volume_state *ret) _must_check_;
 
+static inline enum volume_engine volume_other_engine(enum volume_engine engine)
+{
+    return engine == ENGINE_USER ? ENGINE_DM_CRYPT : ENGINE_USER;
+}
 const char *volume_engine_name(enum volume_engine engine); /* "dm-crypt", "user" */
 int volume_engine_parse(const char *text, enum volume_engine *ret) _must_check_;
 

@@ -705,12 +705,72 @@ static void a_larger_file_is_told_to_the_guest(void **state)
     secret_free(h.key);
 }
 
+/* Has a process of another user take a reader's lock on the file, and wait. It ends with *ret closed. */
+static pid_t lock_as_reader(const char *path, int *ret)
+{
+    int ready[2], wait_for[2];
+    char byte = 0;
+    assert_int_equal(pipe(ready) | pipe(wait_for), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        const struct flock whole = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        close(wait_for[1]);
+        byte = fcntl(fd, F_SETLK, &whole) == 0;
+        (void)!write(ready[1], &byte, 1);
+        (void)!read(wait_for[0], &byte, 1);
+        _exit(0);
+    }
+    close(ready[1]);
+    close(wait_for[0]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_int_equal(byte, 1);
+    close(ready[0]);
+    *ret = wait_for[1];
+    return pid;
+}
+
+/* Everybody may read the state of a disk of the host, and so lock it as a reader. */
+static void a_reader_is_no_keeper(void **state)
+{
+    struct host h = new_host(state);
+    char path[512];
+    int end = -1;
+    snprintf(path, sizeof path, "%s/%s" KEEPER_SUFFIX, h.engine.sockets.path, h.v.lv);
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    struct keeper_seen k = keeper_of(&h);
+    assert_int_equal(kill(k.pid, SIGKILL), 0);
+    keeper_seen_end(&k);
+    assert_true(ends(&h));
+    pid_t reader = lock_as_reader(path, &end);
+    assert_false(look(&h, NULL));
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e)); /* a file of its own */
+    assert_true(look(&h, NULL));
+    close(end);
+    assert_int_equal(waitpid(reader, NULL, 0), reader);
+    assert_true(close_disk(&h, MAP_READ_ONLY));
+    secret_free(h.key);
+}
+
+/* The lock of one instance stops no other. */
+static void a_mayfly_that_hangs_stops_its_instance_alone(void **state)
+{
+    struct host h = new_host(state);
+    _cleanup_close_ int folder = -1, lock = -1;
+    OK(engine_folder_locked(&h.engine.sockets, "99999999-9999-4999-8999-999999999999", &folder, &lock, &e));
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    assert_true(close_disk(&h, MAP_READ_ONLY));
+    secret_free(h.key);
+}
+
 #define ENGINE_TEST(f) cmocka_unit_test_setup_teardown(f, folder_make, folder_remove)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ENGINE_TEST(a_guest_writes_and_the_file_has_ciphertext),
+        ENGINE_TEST(a_reader_is_no_keeper),
+        ENGINE_TEST(a_mayfly_that_hangs_stops_its_instance_alone),
         ENGINE_TEST(guests_discard_only_where_it_is_configured),
         ENGINE_TEST(a_guest_cannot_write_to_its_seed),
         ENGINE_TEST(a_disk_has_one_keeper),

@@ -59,6 +59,21 @@ static void test_opens_and_closes(void **state)
     assert_ok(release(b, &e), e);
 }
 
+/* We end before QEMU connects, and what serves the disks must not go by that. */
+static void test_served_disks_wait_for_the_guest(void **state)
+{
+    struct bench *b = *state;
+    have(b, "a");
+    for (size_t i = 0; i < b->w->host.n_volumes; i++)
+        b->w->host.volumes[i].v.engine = ENGINE_USER;
+    OK(prepare(b, &e));
+    assert_int_equal(b->w->host.n_maps, 2);
+    assert_true(b->w->host.maps[0].map.served);
+    assert_int_equal(map_use(&b->w->host.maps[0].map), MAP_FOR_START);
+    OK(release(b, &e));
+    assert_int_equal(b->w->host.n_maps, 0);
+}
+
 /* As mayfly start asks libvirt, which asks the hook; and as mayfly stop does. */
 static void test_under_anothers_lock(void **state)
 {
@@ -269,6 +284,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         bench_test(test_opens_and_closes),
+        bench_test(test_served_disks_wait_for_the_guest),
         bench_test(test_under_anothers_lock),
         bench_test(test_no_key),
         bench_test(test_not_ready),

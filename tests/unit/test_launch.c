@@ -265,44 +265,6 @@ static void test_engine(void **state)
     assert_false(changed);
 }
 
-static bool defined_with(const struct bench *b, const char *path)
-{
-    return world_has_disk(&b->w->host.domains[0].defined, path);
-}
-
-/* The other engine takes over volumes and definition, there and back; what is cut off is told, and completed.
- */
-static void test_set_engine(void **state)
-{
-    struct bench *b = *state;
-    const struct context *c = &b->f.context;
-    struct error e = ERROR_NONE;
-    char map[DEVICE_PATH_MAX], socket[DEVICE_PATH_MAX];
-    bool changed = false;
-
-    bench_make(b, "t", false);
-    snprintf(map, sizeof map, "/dev/mapper/%s-dmcrypt", first_volume(b)->lv);
-    snprintf(socket, sizeof socket, "/run/mayfly/disks/%s", first_volume(b)->lv);
-    assert_error(instance_set_engine(c, "t", "user", false, &changed, NULL, &e), -EBUSY, e);
-    e = ERROR_NONE;
-    assert_ok(instance_stop(c, "t", 0, true, &changed, &e), e);
-    assert_ok(instance_set_engine(c, "t", "user", false, &changed, NULL, &e), e);
-    assert_true(changed && defined_with(b, socket) && !defined_with(b, map));
-    assert_int_equal(first_volume(b)->engine, ENGINE_USER);
-    assert_ok(instance_set_engine(c, "t", "user", false, &changed, NULL, &e), e);
-    assert_false(changed);
-
-    b->w->host.volumes[0].v.engine = ENGINE_DM_CRYPT; /* the definition, and the other volume, do not know */
-    assert_error(instance_start(c, "t", &changed, &e), -EUNSAFE, e);
-    assert_non_null(strstr(e.text, "run mayfly set-engine"));
-    e = ERROR_NONE;
-    assert_ok(instance_set_engine(c, "t", "dm-crypt", false, &changed, NULL, &e), e);
-    assert_true(changed && defined_with(b, map) && !defined_with(b, socket));
-    assert_ok(instance_start(c, "t", &changed, &e), e);
-    assert_true(runs_with(b, map));
-    assert_false(b->w->host.maps[0].map.served);
-}
-
 static void test_engine_refused(void **state)
 {
     struct bench *b = *state;
@@ -954,7 +916,6 @@ int main(void)
         bench_test(test_refused_by_keys),
         bench_test(test_engine),
         bench_test(test_engine_refused),
-        bench_test(test_set_engine),
         bench_test(test_volumes),
         bench_test(test_small_extents),
         bench_test(test_plain),

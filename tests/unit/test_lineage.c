@@ -134,12 +134,32 @@ static void a_name_tells_where_nothing_else_does(void **state)
     assert_int_equal(lineage_of_name("", OWN, &r), LINEAGE_NONE);
 }
 
+static void a_path_is_told_by_its_folder(void **state)
+{
+    static const char *const ways[] = {"/a/b/x",      "//a/b/x", "/a//b/x", "/a/./b/x",
+                                       "/a/b/../b/x", "/link/x", "/a/b//x"};
+    char wanted[PATH_MAX], path[PATH_MAX], field[PATH_MAX], real[PATH_MAX];
+    assert_non_null(realpath(*state, real));
+    assert_int_equal(mkdir(folder_path(state, "a"), 0700), 0);
+    assert_int_equal(mkdir(folder_path(state, "a/b"), 0700), 0);
+    assert_int_equal(symlink("a/b", folder_path(state, "link")), 0);
+    snprintf(wanted, sizeof wanted, "%.300s/a/b/x", real);
+    for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+        snprintf(path, sizeof path, "%s%s", (const char *)*state, ways[i]);
+        lineage_plain_path(path, field);
+        assert_string_equal(field, wanted);
+    }
+    lineage_plain_path("/nowhere/./x", field);
+    assert_string_equal(field, "/nowhere/./x");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(devices_are_told_by_what_they_are, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(a_loop_device_leads_to_what_is_behind_it, folder_make, folder_remove),
         cmocka_unit_test(a_name_tells_where_nothing_else_does),
+        cmocka_unit_test_setup_teardown(a_path_is_told_by_its_folder, folder_make, folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
