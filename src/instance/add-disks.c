@@ -86,7 +86,7 @@ static int check_not_saved(const struct addition *a, struct error *e)
     return drift_check(a->new.context, a->model, &i, &needs, e);
 }
 
-/* True if this disk was asked for. It may have grown since. */
+/* True if the request asks for this disk, which may have grown since it was made. */
 static bool is_same(const struct addition *a, const struct instance *i, const char *role, const char *alias,
                     const char *fs, uint64_t bytes)
 {

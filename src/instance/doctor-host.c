@@ -48,7 +48,8 @@ static void examine_caller(struct examination *x)
 /* ------------------------------------------------------------------ programs */
 
 static const struct program {
-    const char *name, *package, *lost; /* lost: what cannot be made without it; NULL: nothing can */
+    const char *name, *package;
+    const char *lost; /* what cannot be made without the program; NULL: nothing at all */
 } programs[] = {
     {"lvm", "lvm2", NULL},
     {"qemu-img", "qemu-utils", NULL},

@@ -58,8 +58,8 @@ int pool_room(const struct pool *p, uint64_t *ret_bytes, struct error *e)
     return r;
 }
 
-/* Fills in the only group. If the file system has no limit of inodes, its metadata has as much room as the
- * files. */
+/* Fills in the only group. Where the file system has no limit of inodes, the room for the group's metadata is
+ * the room for files. */
 static int take_group(const struct pool *p, struct inventory *i, struct error *e)
 {
     struct statvfs fs;
