@@ -34,6 +34,7 @@ struct call {
     const char *accept;
     size_t secret_max;
     bool not_idempotent;
+    bool new_secret; /* it was made a moment ago, so that a 404 does not mean a loss */
     struct http_reply reply;
     int result; /* of the exchange, whatever the status; -ECANCELED: nothing was sent */
     struct error error;
@@ -47,12 +48,10 @@ int barbican_call(struct barbican *b, struct call calls[], size_t n, struct erro
 
 /* Checks that the status is one of the two; else sets the error that the answer (or its absence) means:
  *   "key barbican:ID: cannot be DONE: WORDS (https://host:port); WAY OUT"
- * -ENOKEY only for Barbican's own 404. `object` is the key, or the manager where there is none. */
+ * -ENOKEY only for Barbican's own 404 about a secret that is not new. `object` is the key, or the manager
+ * where there is none. */
 int call_check(const struct barbican *b, const struct call *c, long ok, long ok_too, const char *object,
                const char *action, struct error *e) _must_check_;
-
-/* Whether Barbican itself says that there is no such secret. */
-bool call_says_gone(const struct call *c);
 
 /* Combines what two or more requests tell about the making of a key. A 2xx answer that cannot be read counts
  * as no answer. */

@@ -179,9 +179,10 @@ int barbican_call(struct barbican *b, struct call calls[], size_t n, struct erro
     return r == 0 && any_refused(b, calls, n) ? keystone_token_fails(b->keystone, e) : r;
 }
 
-bool call_says_gone(const struct call *c)
+/* Whether a 404 is Barbican's own, and about one secret: not about a list, or an order. */
+static bool says_gone(const struct call *c)
 {
-    return c->result == 0 && c->reply.status == 404 && reply_says_404(c->reply.text, c->reply.size);
+    return str_starts(c->path, "/secrets/") && reply_says_404(c->reply.text, c->reply.size);
 }
 
 /* Writes Barbican's address without its path. */
@@ -213,7 +214,10 @@ static struct meaning meaning_of(const struct barbican *b, const struct call *c)
                            "(mayfly key grant, host_access)"
                          : "use the credentials of the project that owns it, with the role creator"};
     case 404:
-        if (call_says_gone(c))
+        if (says_gone(c) && c->new_secret)
+            return (struct meaning){-EHOSTUNREACH,
+                                    "it was made a moment ago: try again, or look at Barbican's log"};
+        if (says_gone(c))
             return (struct meaning){-ENOKEY,
                                     "the key is gone for good, and what it encrypted cannot be read any "
                                     "more; run mayfly delete"};

@@ -72,6 +72,7 @@ static int do_phase(struct barbican *b, const struct phase *p, const struct key_
     int r = 0;
     for (size_t i = 0; r == 0 && i < n; i++) {
         calls[i].method = p->method;
+        calls[i].new_secret = true;
         snprintf(calls[i].path, sizeof calls[i].path, "/secrets/%.40s/%s", made[i].id, p->below);
         r = p->body(b, &want[i], &calls[i].body, e);
     }
@@ -80,7 +81,7 @@ static int do_phase(struct barbican *b, const struct phase *p, const struct key_
     for (size_t i = 0; r == 0 && i < n; i++)
         r = check_answer(b, p, &calls[i], made[i].id, e);
     calls_end(calls, n);
-    return r == -ENOKEY ? -EHOSTUNREACH : r; /* a key that was just made is not called lost */
+    return r;
 }
 
 /* Keys that an undo leaves behind. */

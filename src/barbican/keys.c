@@ -13,6 +13,7 @@ struct question {
     const char *below; /* path below the secret's URL: "", "/payload" */
     const char *accept;
     size_t secret_max;
+    bool new_secret; /* see struct call */
     long ok, ok_too;
     const char *action;                                                          /* "fetched" */
     void (*take)(const struct question *q, struct call *c, struct key_asked *k); /* a good answer; or NULL */
@@ -25,7 +26,10 @@ static void ask(struct barbican *b, const struct question *q, struct key_asked *
     struct call *calls = calloc(n + 1, sizeof *calls);
     int r = calls ? 0 : error_memory(&why);
     for (size_t i = 0; r == 0 && i < n; i++) {
-        calls[i] = (struct call){.method = q->method, .accept = q->accept, .secret_max = q->secret_max};
+        calls[i] = (struct call){.method = q->method,
+                                 .accept = q->accept,
+                                 .secret_max = q->secret_max,
+                                 .new_secret = q->new_secret};
         snprintf(calls[i].path, sizeof calls[i].path, "/secrets/%.40s%s", k[i]->id, q->below);
     }
     if (r == 0 && n > 0)
@@ -107,11 +111,12 @@ void barbican_fetch_many(struct keymgr *km, struct key_asked k[], size_t n)
 int barbican_fetch_as(struct barbican *b, const char *id, const char *action, struct secret **ret,
                       struct error *e)
 {
-    const struct question q = fetching(action);
+    struct question q = fetching(action);
     struct key_asked k = {.id = id};
+    q.new_secret = true;
     ask(b, &q, &(struct key_asked *){&k}, 1);
-    if (k.error.errnum) /* a key that was just made is not gone */
-        return error_pass(e, k.error.errnum == -ENOKEY ? -EHOSTUNREACH : k.error.errnum, &k.error);
+    if (k.error.errnum)
+        return error_pass(e, k.error.errnum, &k.error);
     *ret = k.secret;
     return 0;
 }

@@ -25,8 +25,6 @@ static int list_page(struct barbican *b, size_t offset, struct key_info **keys, 
         return r;
     }
     r = call_check(b, &c, 200, 200, "key manager barbican", "asked for its keys", e);
-    if (r == -ENOKEY) /* 404 for a list: this is not Barbican's address */
-        return -EHOSTUNREACH;
     if (r == 0 &&
         (r = reply_list(c.reply.text, c.reply.size, b->host, keys, n_keys, ret_page, ret_total)) < 0)
         return r == -ENOMEM

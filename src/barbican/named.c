@@ -35,7 +35,7 @@ int barbican_named(struct barbican *b, const struct key_info *want, char ids[NAM
     if (r == 0)
         r = call_check(b, &c, 200, 200, "key manager barbican", "asked for a key", e);
     if (r < 0)
-        return r == -ENOKEY ? -EHOSTUNREACH : r;
+        return r;
     int n = reply_named(c.reply.text, c.reply.size, name, ids, NAMED_MAX);
     if (n < 0)
         return error_set(e, -EHOSTUNREACH,

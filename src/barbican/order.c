@@ -45,7 +45,7 @@ static int look_at_order(struct barbican *b, const char *order, struct key_made 
     if (r == 0)
         r = call_check(b, &c, 200, 200, "key manager barbican", "asked for an order", e);
     if (r < 0)
-        return r == -ENOKEY ? -EHOSTUNREACH : r;
+        return r;
     if (reply_order(c.reply.text, c.reply.size, &state, id, reason, sizeof reason) < 0)
         return error_set(e, -EHOSTUNREACH,
                          "order %s: cannot be read: the answer is not Barbican's; check its endpoint", order);
@@ -97,7 +97,7 @@ static int read_placed(const struct barbican *b, const struct call *c, char orde
         return error_set(e, -EHOSTUNREACH,
                          "key manager barbican: cannot be asked to make a key: the answer is not "
                          "Barbican's; check its endpoint");
-    return r == -ENOKEY ? -EHOSTUNREACH : r;
+    return r;
 }
 
 /* Places all orders at once; orders[i] is "" if none is known to be placed. */

@@ -62,7 +62,7 @@ static int read_stored(const struct barbican *b, const struct call *c, struct ke
             e, -EHOSTUNREACH,
             "key manager barbican: cannot be asked to keep a key: the answer is not Barbican's; check "
             "its endpoint");
-    return r == -ENOKEY ? -EHOSTUNREACH : r;
+    return r;
 }
 
 /* Looks for a secret of the name. If there is one, it is the key, with the bytes that Barbican has, and
