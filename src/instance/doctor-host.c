@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Doctor's look at the host that Mayfly runs on: the caller, programs, kernel, swap, LVM's view of guests'
- * disks, clock, and room for files. Nothing here asks the broker, libvirt or a key manager.
+ * disks, sockets of disks, clock, and room for files. Nothing here asks the broker, libvirt or a key manager.
  */
 #include "instance/doctor.h"
 
@@ -211,6 +211,42 @@ static void examine_lvm(struct examination *x)
             "/etc/lvm/lvmlocal.conf");
 }
 
+/* ------------------------------------------------------- sockets of disks */
+
+static bool serves_disks(const struct examination *x)
+{
+    bool served = streq(x->context->config->engine, "user");
+    for (size_t i = 0; !served && x->model && i < x->model->n_instances; i++)
+        served = instance_is_served(&x->model->instances[i]);
+    return served;
+}
+
+/* Examines the folder by which QEMU reaches the disks of the host that processes serve. */
+static void examine_sockets(struct examination *x)
+{
+    const char *what = "sockets of disks", *path = SOCKETS_OF_HOST;
+    _cleanup_free_ char *full = str_format("%s%s", x->paths->root, path);
+    struct stat st;
+    if (!full || !serves_disks(x))
+        return;
+    if (stat(full, &st) < 0)
+        examination_ok(x, what, "are not there yet: root's mayfly makes their folder");
+    else if ((st.st_mode & 0777) != 0755)
+        examination_warn(
+            x, what,
+            "folder %s has mode %o: QEMU does not reach the disks in it, or others may write to it; "
+            "run chmod 2755 %s",
+            path, st.st_mode & 07777, path);
+    else if (st.st_gid == 0)
+        examination_warn(
+            x, what,
+            "folder %s has no group of QEMU's, so that guests do not get their disks; give it the "
+            "group of qemu.conf by chgrp, and chmod 2755 it",
+            path);
+    else
+        examination_ok(x, what, "QEMU's group reaches them");
+}
+
 /* ------------------------------------------------------------- clock and room */
 
 /* Examines the clock: tokens and certificates are valid for a time. */
@@ -262,8 +298,10 @@ void examine_host(struct examination *x)
     examine_programs(x);
     examine_kernel(x);
     examine_swap(x);
-    if (!*x->context->config->pool_path)
+    if (!*x->context->config->pool_path) {
         examine_lvm(x);
+        examine_sockets(x);
+    }
     examine_clock(x);
     examine_room(x);
 }

@@ -345,6 +345,31 @@ static void test_no_nova(void **state)
     assert_int_equal(without.x.n, 0);
 }
 
+static void assert_sockets(void **state, mode_t mode, enum finding_result result, const char *words)
+{
+    _cleanup_looked_ struct looked l;
+    chmod(folder_path(state, SOCKETS_OF_HOST), mode);
+    look(state, examine_host, &l);
+    assert_found(&l, result, "sockets of disks", words);
+}
+
+static void test_sockets(void **state)
+{
+    _cleanup_looked_ struct looked l;
+    look(state, examine_host, &l);
+    assert_null(find(&l, "sockets of disks", "")); /* dm-crypt needs none */
+    strcpy(config.engine, "user");
+    assert_sockets(state, 0, FINDING_OK, "not there yet");
+    host_tree_write(state, SOCKETS_OF_HOST "/lock", "");
+    assert_sockets(state, 0700, FINDING_WARNING, "chmod 2755");
+    assert_sockets(state, 02777, FINDING_WARNING, "has mode 2777");
+    if (getegid() == 0) {
+        assert_sockets(state, 02755, FINDING_WARNING, "chgrp");
+        assert_int_equal(chown(folder_path(state, SOCKETS_OF_HOST), 0, 12345), 0);
+    }
+    assert_sockets(state, 02755, FINDING_OK, "QEMU's group");
+}
+
 #define host_test(f) cmocka_unit_test_setup_teardown(f, setup, folder_remove)
 
 int main(void)
@@ -353,7 +378,7 @@ int main(void)
         host_test(test_all_well),      host_test(test_programs), host_test(test_kernel),
         host_test(test_swap),          host_test(test_lvm),      host_test(test_apparmor),
         host_test(test_hook_not_seen), host_test(test_room),     host_test(test_nova),
-        host_test(test_no_nova),
+        host_test(test_no_nova),       host_test(test_sockets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
