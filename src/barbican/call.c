@@ -216,7 +216,7 @@ static struct meaning meaning_of(const struct barbican *b, const struct call *c)
     case 404:
         if (says_gone(c) && c->new_secret)
             return (struct meaning){-EHOSTUNREACH,
-                                    "it was made a moment ago: try again, or look at Barbican's log"};
+                                    "it was made a moment ago: check that this is Barbican, and try again"};
         if (says_gone(c))
             return (struct meaning){-ENOKEY,
                                     "the key is gone for good, and what it encrypted cannot be read any "
