@@ -78,13 +78,13 @@ static int check_all_seen(const struct rebuild *r, struct error *e)
 }
 
 /* Checks that the new key, which lasts as long as the disks are open, does not end with the rebuild, or while
- * the guest runs. */
+ * the guest runs. Whoever has files and ephemeral keys has chosen that they end with each guest. */
 static int check_key_lasts(const struct rebuild *r, struct error *e)
 {
     const char *name = r->instance->name, *km = r->new.km->ops->name;
     bool durable = false; /* the old one: else the disks stay open between guests */
     int result = key_durable(r->new.context, r->instance->volumes[0], &durable, e);
-    if (result == 0 && instance_is_served(r->instance))
+    if (result == 0 && instance_is_served(r->instance) && !volume_in_folder(r->instance->volumes[0]))
         return error_set(
             e, -EINVAL,
             "instance %s: cannot be rebuilt: key manager %s keeps a key only while the disks are "
