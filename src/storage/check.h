@@ -2,7 +2,7 @@
 /* HKDF, and the check value of a disk, which tells whether a key is right.
  *
  *     check = "2:" and the first 16 bytes of HKDF-SHA-512(volume key, salt = disk uuid, info), in hex
- *     info  = CHECK_INFO_2 with every tag but the state and the check value itself
+ *     info  = CHECK_INFO_2 with every tag but the state, the engine and the check value itself
  *
  * It reveals a wrong key or a changed tag before a map exists. It is computed from the volume key, not from
  * the secret in the key manager, so that the broker, which verifies it, never sees more than one key.
