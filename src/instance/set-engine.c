@@ -223,8 +223,8 @@ static int run(const struct context *c, struct switching *s, bool dry_run, bool 
         r = steps_run(list, c, e);
     if (!dry_run && *ret_changed)
         audit_instance("set-engine", s->instance->uuid, s->instance->name, r, e);
-    if (r == 0 && ret_plan)
-        *ret_plan = TAKE_PTR(list);
+    if (r == 0)
+        steps_hand_over(&list, ret_plan);
     return r;
 }
 
