@@ -222,23 +222,17 @@ static int add_map(const struct sockets *s, int folder, const char *file, struct
     return 0;
 }
 
-static int no_maps(struct map **ret, size_t *ret_n, struct error *e)
-{
-    *ret = calloc(1, sizeof **ret);
-    *ret_n = 0;
-    return *ret ? 0 : error_memory(e);
-}
-
 int engine_maps(const struct engine *g, struct map **ret, size_t *ret_n, struct error *e)
 {
     _cleanup_free_ struct map *maps = NULL;
+    struct error why = ERROR_NONE;
     size_t n = 0;
     int folder = -1;
-    int r = engine_folder(&g->sockets, &folder, e);
-    if (r == -ENOENT && g->sockets.of_host) /* nobody has served a disk on this host yet */
-        return no_maps(ret, ret_n, e);
-    if (r < 0)
-        return r;
+    *ret = NULL;
+    *ret_n = 0;
+    int r = engine_folder(&g->sockets, &folder, &why);
+    if (r < 0) /* none: nobody has served a disk on this host yet */
+        return r == -ENOENT && g->sockets.of_host ? 0 : error_pass(e, r, &why);
     _cleanup_closedir_ DIR *d = fdopendir(folder);
     if (!d) {
         fd_close(folder);

@@ -91,12 +91,13 @@ void engine_make_folder(const struct sockets *sockets, uid_t owner)
 }
 
 /* Explains who may start and end the keepers of the host. */
-static int error_not_ours(const struct sockets *sockets, const char *what, struct error *e)
+static int error_not_ours(const struct sockets *sockets, struct error *e)
 {
-    return error_set(e, -errno,
-                     "folder of sockets %s: %s: %m; disks with engine user are opened and closed by root's "
-                     "mayfly and by libvirt's hook: run mayfly as root, or virsh start",
-                     sockets->path, what);
+    return error_set(
+        e, -errno,
+        "folder of sockets %s: cannot be used: %m; disks with engine user are opened and closed by "
+        "root's mayfly and by libvirt's hook: run mayfly as root, or virsh start",
+        sockets->path);
 }
 
 /* Takes the byte of an instance, so that a mayfly which hangs stops no other instance. Two instances may
@@ -112,7 +113,7 @@ int engine_folder_locked(const struct sockets *sockets, const char *instance, in
         return r;
     _cleanup_close_ int lock = openat(fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (lock < 0 && sockets->of_host)
-        return error_not_ours(sockets, "cannot be used", e);
+        return error_not_ours(sockets, e);
     if (lock < 0 || fcntl(lock, F_OFD_SETLKW, &byte) < 0)
         return error_set(e, errno, "%s/" LOCK ": cannot be locked: %m", sockets->path);
     *ret_fd = TAKE_FD(fd);
