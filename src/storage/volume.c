@@ -213,6 +213,15 @@ void volume_device_path(const struct volume *v, char field[DEVICE_PATH_MAX])
         snprintf(field, DEVICE_PATH_MAX, "/dev/%.63s/%.63s", v->vg, v->lv);
 }
 
+/* Returns the number of the name, or -EINVAL. */
+static int find_name(const char *const names[], size_t n, const char *text)
+{
+    for (size_t i = 0; i < n; i++)
+        if (streq(names[i], text))
+            return (int)i;
+    return -EINVAL;
+}
+
 const char *volume_state_name(enum volume_state state)
 {
     return state_names[state];
@@ -220,12 +229,10 @@ const char *volume_state_name(enum volume_state state)
 
 int volume_state_parse(const char *text, enum volume_state *ret)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(state_names); i++)
-        if (streq(state_names[i], text)) {
-            *ret = (enum volume_state)i;
-            return 0;
-        }
-    return -EINVAL;
+    int i = find_name(state_names, ARRAY_SIZE(state_names), text);
+    if (i >= 0)
+        *ret = (enum volume_state)i;
+    return i < 0 ? i : 0;
 }
 
 const char *volume_engine_name(enum volume_engine engine)
@@ -235,12 +242,10 @@ const char *volume_engine_name(enum volume_engine engine)
 
 int volume_engine_parse(const char *text, enum volume_engine *ret)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(engine_names); i++)
-        if (streq(engine_names[i], text)) {
-            *ret = (enum volume_engine)i;
-            return 0;
-        }
-    return -EINVAL;
+    int i = find_name(engine_names, ARRAY_SIZE(engine_names), text);
+    if (i >= 0)
+        *ret = (enum volume_engine)i;
+    return i < 0 ? i : 0;
 }
 
 static const char *const scope_names[] = {"instance", "batch", "image", "caller"};
@@ -252,10 +257,8 @@ const char *key_scope_name(enum key_scope scope)
 
 int key_scope_parse(const char *text, enum key_scope *ret)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(scope_names); i++)
-        if (streq(scope_names[i], text)) {
-            *ret = (enum key_scope)i;
-            return 0;
-        }
-    return -EINVAL;
+    int i = find_name(scope_names, ARRAY_SIZE(scope_names), text);
+    if (i >= 0)
+        *ret = (enum key_scope)i;
+    return i < 0 ? i : 0;
 }
