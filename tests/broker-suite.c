@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See broker-suite.h. */
 #include "broker-suite.h"
+#include "unit/sample-key.h"
 
 #include "base/fd.h"
 #include "storage/check.h"
@@ -28,15 +29,6 @@ static void end_connection(struct broker **b)
 static uint64_t whole_extents(uint64_t bytes)
 {
     return (bytes + suite.extent_bytes - 1) / suite.extent_bytes * suite.extent_bytes;
-}
-
-static struct secret *key_of(uint8_t start)
-{
-    struct secret *key = NULL;
-    OK(secret_new(64, &key, &e));
-    for (size_t i = 0; i < 64; i++)
-        secret_bytes(key)[i] = (uint8_t)(start + i);
-    return key;
 }
 
 static struct volume plain(struct broker *b, const char *instance, const char *role)

@@ -112,6 +112,15 @@ static int check_named(struct broker *b, const struct volume *v, struct error *e
     return r;
 }
 
+static int find_named(struct broker *b, const struct volume *v, struct world_volume **ret, struct error *e)
+{
+    int r = check_named(b, v, e);
+    if (r < 0)
+        return r;
+    *ret = world_volume(world_of(b), v->lv);
+    return *ret ? 0 : error_set(e, -ENOENT, "volume %s: none", v->lv);
+}
+
 /* As session_check_disk_new() of the real one. */
 static int check_disk_new(struct broker *b, const struct volume *v, struct error *e)
 {
@@ -349,12 +358,10 @@ static int open_volume(struct broker *b, const struct volume *v, const struct se
                        int *ret_fd, struct error *e)
 {
     struct world *w = world_of(b);
-    struct world_volume *found = world_volume(w, v->lv);
-    int r = check_named(b, v, e);
+    struct world_volume *found = NULL;
+    int r = find_named(b, v, &found, e);
     if (r < 0)
         return r;
-    if (!found)
-        return error_set(e, -ENOENT, "volume %s: none", v->lv);
     if (volume_encrypted(&found->v) != (key != NULL)) {
         world_violated(w, "%s was to be opened without its key, or with one though plain", v->lv);
         return error_set(e, key ? -EINVAL : -EKEYREJECTED, "volume %s: not opened", v->lv);
@@ -581,12 +588,10 @@ static int fake_resize(struct broker *b, const struct volume *v, uint64_t size_b
 static int set_engine(struct broker *b, const struct volume *v, enum volume_engine engine, struct error *e)
 {
     struct world *w = world_of(b);
-    struct world_volume *found = world_volume(w, v->lv);
-    int r = check_named(b, v, e);
+    struct world_volume *found = NULL;
+    int r = find_named(b, v, &found, e);
     if (r < 0)
         return r;
-    if (!found)
-        return error_set(e, -ENOENT, "volume %s: none", v->lv);
     if (found->v.state != VOLUME_READY || !volume_encrypted(&found->v)) {
         world_violated(w, "%s was to get another engine while not ready, or plain", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: no other engine", v->lv);

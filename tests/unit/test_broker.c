@@ -11,6 +11,7 @@
 #include "broker/server.h"
 #include "child.h"
 #include "fake-storage.h"
+#include "sample-key.h"
 #include "storage/check.h"
 #include "storage/mkfs.h"
 #include "storage/xts.h"
@@ -173,15 +174,6 @@ static struct peer start_locked(const char *uuid)
 }
 
 /* ---------------------------------------------------------------- volumes */
-
-static struct secret *key_of(uint8_t start)
-{
-    struct secret *key = NULL;
-    assert_int_equal(secret_new(64, &key, NULL), 0);
-    for (size_t i = 0; i < 64; i++)
-        secret_bytes(key)[i] = (uint8_t)(start + i);
-    return key;
-}
 
 static struct volume plain(const char *instance, const char *role)
 {

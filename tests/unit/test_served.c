@@ -3,6 +3,7 @@
  * in memory, too, which has the volume open and locked as mayfly-disks has it. */
 #include "broker-threads.h"
 #include "fake-storage.h"
+#include "sample-key.h"
 #include "unit.h"
 
 #include "base/fd.h"
@@ -72,15 +73,6 @@ static const struct engine_ops ops = {serve, list, end, grow};
 static const struct engine engine = {.ops = &ops, .sockets = {"/run/nowhere", true}};
 
 /* ----------------------------------------------------------------- a volume */
-
-static struct secret *key_of(uint8_t start)
-{
-    struct secret *key = NULL;
-    OK(secret_new(64, &key, &e));
-    for (size_t i = 0; i < 64; i++)
-        secret_bytes(key)[i] = (uint8_t)(start + i);
-    return key;
-}
 
 static struct volume new_volume(const struct secret *key)
 {
