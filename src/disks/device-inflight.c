@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file in which requests are noted while they are under way (inflight.h). A worker makes it, the front
- * end keeps it, and hands it to the next worker. */
+/* The file in which requests are noted while they are under way (inflight.h). A worker makes it for the front
+ * end, which hands it to the next keeper. The keeper hands it to the next worker. */
 #include "disks/device-internal.h"
 
 #include "base/fd.h"
@@ -18,17 +18,20 @@ static bool form_is_valid(const struct vhost_inflight *f)
 
 int device_get_inflight(struct device *d, struct vhost_message *m)
 {
-    struct vhost_message answer = *m;
+    (void)d;
     if (!form_is_valid(&m->inflight))
         return -EPROTO;
     _cleanup_close_ int fd = fd_memfd_empty("mayfly-inflight", 0);
-    answer.inflight.map_bytes = m->inflight.queues * inflight_bytes(m->inflight.queue_size);
-    answer.inflight.file_offset = 0;
+    m->header.size = sizeof m->inflight;
+    m->inflight.map_bytes = m->inflight.queues * inflight_bytes(m->inflight.queue_size);
+    m->inflight.file_offset = 0;
     if (fd < 0)
         return fd;
-    if (ftruncate(fd, (off_t)answer.inflight.map_bytes) < 0)
+    if (ftruncate(fd, (off_t)m->inflight.map_bytes) < 0)
         return -errno;
-    return vhost_reply(d->socket, &answer, sizeof answer.inflight, fd);
+    m->fd[0] = TAKE_FD(fd);
+    m->n_fds = 1;
+    return 0;
 }
 
 void device_forget_inflight(struct device *d)
@@ -56,13 +59,16 @@ int device_set_inflight(struct device *d, struct vhost_message *m)
     return 0;
 }
 
-int device_place_inflight(const struct device *d, struct queue *q)
+int device_place_inflight(const struct device *d, struct queue *q, struct error *e)
 {
     q->inflight.area = NULL;
     if (!d->inflight)
         return 0;
     if (q->index >= d->inflight_form.queues || q->size > d->inflight_form.queue_size)
-        return -EPROTO;
+        return error_set(
+            e, -EPROTO,
+            "disk %s: queue %u: cannot be started: the file of requests under way has no room for it",
+            d->disk->id, q->index);
     uint8_t *area = d->inflight + q->index * inflight_bytes(d->inflight_form.queue_size);
     q->inflight.area = (struct inflight_area *)(void *)area;
     return 0;

@@ -1,272 +1,105 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See device.h. A message that changes a queue stops the queue first: requests that were taken from the ring
- * end, and after the change the queue goes on with what is in the ring. So no thread sees half a change.
- */
+/* See device.h. What the messages do is in device-messages.c. */
 #include "disks/device-internal.h"
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "disks/note.h"
 
-#include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#define FRONT_END_SEC 10 /* limit for the rest of a message that has begun */
+#define FRONT_END_MSEC 10000 /* limit for the rest of a message that has begun */
 
-/* ------------------------------------------------------------------- queues */
-
-static void stop_queues(struct device *d)
+/* Notes where the message is kept, if the next worker needs it. `r` says how it went. */
+static void note_kept(struct note *n, const struct vhost_message *m, int r)
 {
-    for (unsigned i = 0; i < d->disk->queues; i++)
-        queue_stop(&d->queue[i]);
+    uint32_t request = m->header.request;
+    n->place = -1;
+    if (request == VHOST_GET_VRING_BASE && r == 0)
+        n->place = connection_place_of_kick(m->state.index); /* is forgotten: the queue has stopped */
+    else if (r == 0 || request == VHOST_SET_MEM_TABLE || request == VHOST_SET_INFLIGHT_FD)
+        n->place = connection_place(m); /* one of the last two that failed has undone what was there */
+    if (r < 0 || n->place < 0 || request == VHOST_GET_VRING_BASE)
+        return;
+    n->kept = *m;
+    memcpy(n->fd, m->fd, sizeof n->fd);
+    n->n_fds = m->n_fds;
 }
 
-/* Starts the queues for which the front end has sent all that they need. */
-static int start_ready_queues(struct device *d, struct error *e)
+/* Notes the answer to a question, which the message has become; or how it went, if the front end wants to
+ * know that. */
+static void note_answer(struct note *n, struct vhost_message *m, int r, bool wants_answer)
 {
-    int r = 0;
-    for (unsigned i = 0; r == 0 && i < d->disk->queues; i++) {
-        struct queue *q = &d->queue[i];
-        if (q->is_running || !queue_is_ready(q) || d->memory.n == 0)
-            continue;
-        r = device_place_inflight(d, q);
-        if (r < 0)
-            error_set(
-                e, r,
-                "disk %s: queue %u: cannot be started: the file of requests under way has no room for it",
-                d->disk->id, i);
-        else
-            r = queue_start(q, &d->memory, d->features, e);
-    }
-    return r;
+    bool is_asked = device_is_asked(m);
+    if (is_asked ? r < 0 : !wants_answer)
+        return;
+    if (is_asked) {
+        memcpy(n->fd, m->fd, sizeof n->fd);
+        n->n_fds = m->n_fds;
+    } else
+        device_answer_number(m, r < 0);
+    n->answer = *m;
 }
 
-/* Stops and returns the queue that a message is about; NULL: there is no such queue. */
-static struct queue *stop_queue(struct device *d, uint64_t index)
+/* Carries a message out. After an error the connection cannot go on. */
+static int handle(struct device *d, struct vhost_message *m, struct error *e)
 {
-    if (index >= d->disk->queues)
-        return NULL;
-    queue_stop(&d->queue[index]);
-    return &d->queue[index];
-}
-
-/* -------------------------------------------------------- messages, by kind */
-
-static int reply_number(struct device *d, const struct vhost_message *m, uint64_t number)
-{
-    struct vhost_message answer = *m;
-    answer.number = number;
-    return vhost_reply(d->socket, &answer, sizeof answer.number, -1);
-}
-
-static int set_features(struct device *d, struct vhost_message *m)
-{
-    if (m->number & ~device_virtio_features(d->disk))
-        return -EPROTO;
-    stop_queues(d);
-    d->features = m->number;
-    bool enables_queues = d->features & DEVICE_BIT(VHOST_USER_F_PROTOCOL_FEATURES); /* by messages */
-    for (unsigned i = 0; !enables_queues && i < d->disk->queues; i++)
-        d->queue[i].is_enabled = true;
-    return 0;
-}
-
-static int set_protocol_features(struct device *d, struct vhost_message *m)
-{
-    if (m->number & ~DEVICE_PROTOCOL_FEATURES)
-        return -EPROTO;
-    d->protocol = m->number;
-    return 0;
-}
-
-static int set_memory(struct device *d, struct vhost_message *m)
-{
-    stop_queues(d);
-    memory_table_unmap(&d->memory);
-    return memory_table_map(&d->memory, &m->memory, m->fd);
-}
-
-static int set_vring_state(struct device *d, struct vhost_message *m)
-{
-    uint32_t number = m->state.number;
-    struct queue *q = stop_queue(d, m->state.index);
-    if (!q)
-        return -EPROTO;
-    if (m->header.request == VHOST_SET_VRING_ENABLE) {
-        q->is_enabled = number != 0;
-        return number > 1 ? -EPROTO : 0;
-    }
-    if (m->header.request == VHOST_SET_VRING_BASE) {
-        q->base = (uint16_t)number;
-        return number > UINT16_MAX ? -EPROTO : 0;
-    }
-    if (number == 0 || number > VIRTQUEUE_SIZE_MAX || (number & (number - 1)))
-        return -EPROTO;
-    q->size = number;
-    q->has_size = true;
-    return 0;
-}
-
-static int set_vring_address(struct device *d, struct vhost_message *m)
-{
-    struct queue *q = stop_queue(d, m->address.index);
-    if (!q || m->address.flags != 0) /* the only flag is for migration */
-        return -EPROTO;
-    q->address = m->address;
-    q->has_address = true;
-    return 0;
-}
-
-static int get_vring_base(struct device *d, struct vhost_message *m)
-{
-    struct queue *q = stop_queue(d, m->state.index);
-    if (!q)
-        return -EPROTO;
-    q->kick = fd_close(q->kick); /* the front end sends another before the queue starts again */
-    q->is_broken = false;
-    struct vhost_message answer = *m;
-    answer.state.number = q->base;
-    return vhost_reply(d->socket, &answer, sizeof answer.state, -1);
-}
-
-/* Makes the descriptors of a message nonblocking: a queue's thread writes to them, and must not be made to
- * wait. It only reads the kick, by a call that never waits. */
-static int make_nonblocking(const struct vhost_message *m)
-{
-    if (m->header.request == VHOST_SET_VRING_KICK || m->n_fds == 0)
-        return 0;
-    int flags = fcntl(m->fd[0], F_GETFL);
-    return flags < 0 || fcntl(m->fd[0], F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
-}
-
-static int set_vring_fd(struct device *d, struct vhost_message *m)
-{
-    struct queue *q = stop_queue(d, m->number & VHOST_VRING_INDEX);
-    bool has_fd = !(m->number & VHOST_VRING_NO_FD);
-    if (!q || has_fd != (m->n_fds == 1) || (m->header.request == VHOST_SET_VRING_KICK && !has_fd))
-        return -EPROTO;
-    int r = make_nonblocking(m);
-    if (r < 0)
-        return r;
-    int *fd = m->header.request == VHOST_SET_VRING_KICK   ? &q->kick
-              : m->header.request == VHOST_SET_VRING_CALL ? &q->call
-                                                          : &q->error;
-    fd_close(*fd);
-    *fd = has_fd ? TAKE_FD(m->fd[0]) : -1;
-    return 0;
-}
-
-static int set_inflight(struct device *d, struct vhost_message *m)
-{
-    stop_queues(d);
-    return device_set_inflight(d, m);
-}
-
-static int set_backend(struct device *d, struct vhost_message *m)
-{
-    fd_close(d->backend);
-    d->backend = TAKE_FD(m->fd[0]);
-    return 0;
-}
-
-static int get_features(struct device *d, struct vhost_message *m)
-{
-    return reply_number(d, m, device_virtio_features(d->disk));
-}
-
-static int get_protocol_features(struct device *d, struct vhost_message *m)
-{
-    return reply_number(d, m, DEVICE_PROTOCOL_FEATURES);
-}
-
-static int get_queues(struct device *d, struct vhost_message *m)
-{
-    return reply_number(d, m, d->disk->queues);
-}
-
-static int do_nothing(struct device *d, struct vhost_message *m)
-{
-    (void)d, (void)m;
-    return 0;
-}
-
-static int set_config(struct device *d, struct vhost_message *m)
-{
-    (void)d, (void)m;
-    return -EOPNOTSUPP; /* the guest can change nothing of it */
-}
-
-static const struct handler {
-    bool replies; /* the handler answers by itself */
-    int (*handle)(struct device *d, struct vhost_message *m);
-} handlers[] = {
-    [VHOST_SET_OWNER] = {false, do_nothing},
-    [VHOST_RESET_OWNER] = {false, do_nothing},
-    [VHOST_SET_FEATURES] = {false, set_features},
-    [VHOST_SET_PROTOCOL_FEATURES] = {false, set_protocol_features},
-    [VHOST_SET_MEM_TABLE] = {false, set_memory},
-    [VHOST_SET_VRING_NUM] = {false, set_vring_state},
-    [VHOST_SET_VRING_BASE] = {false, set_vring_state},
-    [VHOST_SET_VRING_ENABLE] = {false, set_vring_state},
-    [VHOST_SET_VRING_ADDR] = {false, set_vring_address},
-    [VHOST_SET_VRING_KICK] = {false, set_vring_fd},
-    [VHOST_SET_VRING_CALL] = {false, set_vring_fd},
-    [VHOST_SET_VRING_ERR] = {false, set_vring_fd},
-    [VHOST_SET_BACKEND_REQ_FD] = {false, set_backend},
-    [VHOST_SET_INFLIGHT_FD] = {false, set_inflight},
-    [VHOST_SET_CONFIG] = {false, set_config},
-    [VHOST_GET_FEATURES] = {true, get_features},
-    [VHOST_GET_PROTOCOL_FEATURES] = {true, get_protocol_features},
-    [VHOST_GET_QUEUE_NUM] = {true, get_queues},
-    [VHOST_GET_VRING_BASE] = {true, get_vring_base},
-    [VHOST_GET_CONFIG] = {true, device_get_config},
-    [VHOST_GET_INFLIGHT_FD] = {true, device_get_inflight},
-};
-
-static const struct handler *find_handler(uint32_t request)
-{
-    return request < ARRAY_SIZE(handlers) && handlers[request].handle ? &handlers[request] : NULL;
-}
-
-int device_handle(struct device *d, struct vhost_message *m, struct error *e)
-{
+    const struct vhost_message came = *m; /* its descriptors stay open until the end of this */
     bool wants_answer =
         m->header.flags & VHOST_NEED_REPLY && d->protocol & DEVICE_BIT(VHOST_PROTOCOL_REPLY_ACK);
-    uint32_t request = m->header.request;
-    const struct handler *h = find_handler(request);
-    int r = h ? h->handle(d, m) : -EPROTO;
+    struct note n = {.kind = NOTE_HANDLED,
+                     .disk = d->number,
+                     .message_bytes = (uint32_t)sizeof m->header + m->header.size};
+    int r = device_carry_out(d, m);
+    note_kept(&n, &came, r);
     if (r == 0)
-        r = start_ready_queues(d, e);
+        r = device_start_queues(d, e);
     if (r < 0)
-        error_set(e, r, "disk %s: the front end's message %u is refused: %s", d->disk->id, request,
-                  strerror(-r));
-    if (h && !h->replies && wants_answer)
-        return reply_number(d, m, r < 0);
-    return r;
+        error_set(e, r, "disk %s: the front end's message %u is refused: %s", d->disk->id,
+                  came.header.request, strerror(-r));
+    note_answer(&n, m, r, wants_answer);
+    if (r < 0 && n.answer.header.request == 0)
+        return r;
+    d->awaits_keeper = true;
+    r = note_send(d->notes, &n);
+    return r < 0 ? error_set(e, r, "disk %s: the keeper is gone", d->disk->id) : 0;
+}
+
+static void disconnect(struct device *d)
+{
+    const struct note gone = {.kind = NOTE_GONE, .disk = d->number};
+    shutdown(d->socket, SHUT_RDWR); /* at once, since the keeper has the connection, too */
+    device_leave(d);
+    if (note_send(d->notes, &gone) < 0)
+        log_warning("disk %s: cannot notify the keeper of a front end", d->disk->id);
 }
 
 void device_receive(struct device *d)
 {
     struct error e = ERROR_NONE;
     _cleanup_message_ struct vhost_message m = {.n_fds = 0};
-    int r = vhost_receive(d->socket, &m);
+    int r = vhost_peek(d->socket, FRONT_END_MSEC, &m);
     if (r < 0)
         error_set(&e, r, "disk %s: the front end is disconnected: its message is malformed: %s", d->disk->id,
                   strerror(-r));
     else if (r > 0)
-        r = device_handle(d, &m, &e) < 0 ? -1 : 1;
+        r = handle(d, &m, &e) < 0 ? -1 : 1;
     if (e.errnum < 0)
         log_error("%s", e.text);
     if (r <= 0)
-        device_disconnect(d);
+        disconnect(d);
 }
 
 /* -------------------------------------------------------------- connections */
 
-void device_init(struct device *d, struct disk *disk)
+void device_init(struct device *d, struct disk *disk, unsigned number, int notes)
 {
     memset(d, 0, sizeof *d);
     d->disk = disk;
+    d->number = number;
+    d->notes = notes;
     d->socket = d->backend = -1;
     for (unsigned i = 0; i < disk->queues; i++)
         queue_init(&d->queue[i], disk, i);
@@ -274,14 +107,74 @@ void device_init(struct device *d, struct disk *disk)
 
 void device_connect(struct device *d, int socket)
 {
-    const struct timeval limit = {.tv_sec = FRONT_END_SEC};
-    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     d->socket = socket;
+    d->awaits_keeper = false;
 }
 
-void device_disconnect(struct device *d)
+static int adopt_messages(struct device *d, struct connection *c, struct error *e)
 {
-    stop_queues(d); /* all queues, before the memory of any is unmapped */
+    for (unsigned i = 0; i < CONNECTION_PLACES; i++) {
+        struct vhost_message *m = &c->kept[i];
+        if (m->header.request == 0)
+            continue;
+        int r = vhost_message_check(m) < 0 ? -EPROTO : device_carry_out(d, m);
+        if (r < 0)
+            return error_set(e, r, "disk %s: the front end is disconnected: its message %u is refused: %s",
+                             d->disk->id, m->header.request, strerror(-r));
+    }
+    return 0;
+}
+
+/* Finds where the queues go on. Without a list of requests under way only the front end knows it. */
+static int find_places(struct device *d, struct error *e)
+{
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < d->disk->queues; i++) {
+        struct queue *q = &d->queue[i];
+        if (!q->has_address)
+            continue;
+        if (!d->inflight)
+            return error_set(e, -ENOTCONN,
+                             "disk %s: the front end must connect again: it keeps no file of requests under "
+                             "way",
+                             d->disk->id);
+        if (!q->has_size || q->kick < 0 || d->memory.n == 0)
+            continue;
+        r = device_place_inflight(d, q, e);
+        if (r == 0)
+            r = queue_find_base(q, &d->memory, d->features, e);
+    }
+    return r;
+}
+
+static bool is_hung_up(int socket)
+{
+    struct pollfd p = {.fd = socket};
+    return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
+}
+
+void device_adopt(struct device *d, struct connection *c)
+{
+    struct error e = ERROR_NONE;
+    device_connect(d, TAKE_FD(c->socket));
+    int r = is_hung_up(d->socket) ? error_set(&e, -ECONNRESET, "disk %s: the front end is gone", d->disk->id)
+                                  : adopt_messages(d, c, &e);
+    connection_end(c); /* in this process */
+    if (r == 0)
+        r = find_places(d, &e);
+    if (r == 0)
+        r = device_start_queues(d, &e);
+    if (r == 0) {
+        device_tell_size(d); /* it may have changed before this worker began */
+        return;
+    }
+    log_warning("%s", e.text);
+    disconnect(d);
+}
+
+void device_leave(struct device *d)
+{
+    device_stop_queues(d); /* all queues, before the memory of any is unmapped */
     for (unsigned i = 0; i < d->disk->queues; i++)
         queue_reset(&d->queue[i]);
     memory_table_unmap(&d->memory);

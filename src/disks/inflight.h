@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The requests of a queue that are under way, in a file that the front end keeps if this process dies: the
- * "inflight I/O tracking" of the vhost-user specification, for split rings. After a reconnection these
- * requests are done again, in their order. The front end can write to the file, so nothing in it is trusted.
+ * "inflight I/O tracking" of the vhost-user specification, for split rings. The next process does these
+ * requests again, in their order. The front end can write to the file, so nothing in it is trusted.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See keeper.h. */
-#include "disks/keeper.h"
+#include "disks/keeper-internal.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -20,22 +20,6 @@
 #define MIN_LIFE_MSEC  1000 /* after a worker with a shorter life there is a pause */
 #define PAUSE_MIN_MSEC 200
 #define PAUSE_MAX_MSEC 10000
-
-struct keeper {
-    struct disk *disks;
-    unsigned n;
-    struct secret **keys;               /* one for each disk, or NULL */
-    struct secret_handover **handovers; /* handovers of keys that the worker has not taken yet */
-    struct tenure *tenure;
-    int ready; /* gets a byte when the first worker serves; -1: none */
-    int signals;
-    bool is_ending;
-
-    pid_t worker;
-    int mark; /* pipe from the worker: bytes of worker.h; it ends when no transfer is under way any more */
-    uint64_t started_msec, pause_msec;
-    bool has_served; /* some worker has served */
-};
 
 /* Opens a descriptor for signals. Ignores SIGPIPE, in workers too: a closed log, or a closed pipe of another
  * process, must not end them. */
@@ -86,17 +70,20 @@ static int begin_handovers(struct keeper *k, struct error *e)
 
 /* ------------------------------------------------------------------ workers */
 
-_noreturn_ static void become_worker(struct keeper *k, pid_t keeper, int mark)
+_noreturn_ static void become_worker(struct keeper *k, pid_t keeper, int mark, int notes)
 {
     struct error e = ERROR_NONE;
     fd_close(k->signals);
     fd_close(k->mark);
+    fd_close(k->notes);
     fd_close(k->ready);
+    for (unsigned i = 0; i < k->n; i++)
+        fd_close(k->disks[i].listen_fd);
     fd_close(k->tenure->state_fd);
     fd_close(k->tenure->opener_fd);
     int r = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != keeper
                 ? error_set(&e, -ESRCH, "mayfly-disks: the keeper is gone")
-                : worker_run(k->disks, k->n, mark, &e);
+                : worker_run(k->disks, k->n, k->connections, mark, notes, &e);
     if (r < 0)
         log_error("%s", e.text);
     _exit(exit_code(r));
@@ -105,27 +92,24 @@ _noreturn_ static void become_worker(struct keeper *k, pid_t keeper, int mark)
 static int start_worker(struct keeper *k, struct error *e)
 {
     int ends[2];
+    _cleanup_close_ int notes = -1;
     pid_t keeper = getpid();
     k->started_msec = clock_msec();
     int r = begin_handovers(k, e);
     if (r < 0)
         return r;
+    r = note_pair(&k->notes, &notes);
+    if (r < 0)
+        return error_set(e, r, "mayfly-disks: sockets for a worker cannot be made: %s", strerror(-r));
     if (pipe2(ends, O_CLOEXEC) < 0)
         return error_set(e, errno, "mayfly-disks: a pipe for a worker cannot be made: %m");
     k->mark = ends[0];
     k->worker = fork();
     if (k->worker == 0)
-        become_worker(k, keeper, ends[1]);
+        become_worker(k, keeper, ends[1], notes);
     r = k->worker < 0 ? error_set(e, errno, "mayfly-disks: a worker cannot be started: %m") : 0;
     fd_close(ends[1]);
     return r;
-}
-
-/* Signals the worker. If there is none, the next one looks at the disks when it begins. */
-static void signal_worker(const struct keeper *k, int signal)
-{
-    if (k->worker > 0)
-        kill(k->worker, signal);
 }
 
 static void take_signals(struct keeper *k)
@@ -133,18 +117,12 @@ static void take_signals(struct keeper *k)
     struct signalfd_siginfo s;
     while (read(k->signals, &s, sizeof s) == sizeof s) {
         k->is_ending = k->is_ending || s.ssi_signo != SIGHUP;
-        signal_worker(k, s.ssi_signo == SIGHUP ? SIGHUP : SIGTERM);
+        keeper_signal(k, s.ssi_signo == SIGHUP ? SIGHUP : SIGTERM);
     }
 }
 
-static void take_mark(struct keeper *k, char mark)
+void keeper_served(struct keeper *k)
 {
-    if (mark == MARK_COME)
-        tenure_come(k->tenure);
-    else if (mark == MARK_GONE)
-        tenure_gone(k->tenure);
-    if (mark != MARK_SERVES)
-        return;
     log_set_file(KEEPER_LOG_BYTES);
     end_handovers(k);
     if (k->ready >= 0 && write(k->ready, "", 1) != 1)
@@ -157,32 +135,55 @@ static void end_unused(struct keeper *k)
 {
     log_info("there is no front end any more");
     k->is_ending = true;
-    signal_worker(k, SIGTERM);
+    keeper_signal(k, SIGTERM);
+}
+
+/* A disk without a front end waits for one. The worker looks after a front end; without a worker the keeper
+ * itself watches for its end. */
+static struct pollfd what_to_watch(const struct keeper *k, unsigned disk)
+{
+    int front_end = k->connections[disk].socket;
+    if (front_end < 0)
+        return (struct pollfd){.fd = k->disks[disk].listen_fd, .events = POLLIN};
+    return (struct pollfd){.fd = k->notes < 0 ? front_end : -1}; /* POLLHUP always comes */
+}
+
+/* Kills a worker that does not end. True if not even that helps: its last transfers do not end, or somebody
+ * has got hold of the pipe. */
+static bool end_by_force(struct keeper *k)
+{
+    keeper_signal(k, SIGKILL);
+    return k->kills++ > 0;
 }
 
 /* Waits for the next event, at most `limit_msec` (-1: without a limit). True if the worker and all its
- * transfers have ended. */
+ * transfers have ended, or must not be waited for. */
 static bool wait_once(struct keeper *k, int limit_msec)
 {
-    struct pollfd p[] = {{.fd = k->signals, .events = POLLIN},
-                         {.fd = k->mark, .events = POLLIN},
-                         {.fd = k->tenure->opener_fd, .events = POLLIN}};
-    char mark;
-    int n = poll(p, ARRAY_SIZE(p), limit_msec);
+    struct pollfd p[4 + DISKS_MAX] = {{.fd = k->signals, .events = POLLIN},
+                                      {.fd = k->mark, .events = POLLIN},
+                                      {.fd = k->tenure->opener_fd, .events = POLLIN},
+                                      {.fd = k->notes, .events = POLLIN}};
+    char nothing;
+    for (unsigned i = 0; i < k->n; i++)
+        p[4 + i] = what_to_watch(k, i);
+    int n = poll(p, 4 + k->n, limit_msec);
     if (n == 0 && k->is_ending)
-        signal_worker(k, SIGKILL);
+        return end_by_force(k);
     if (n <= 0)
         return false;
     if (p[0].revents)
         take_signals(k);
     if (p[2].revents)
         tenure_opener_ended(k->tenure);
-    if (!p[1].revents)
-        return false;
-    if (read(k->mark, &mark, 1) != 1)
-        return true;
-    take_mark(k, mark);
-    return false;
+    if (p[3].revents)
+        keeper_take_note(k);
+    for (unsigned i = 0; i < k->n; i++)
+        if (p[4 + i].revents && p[4 + i].fd == k->disks[i].listen_fd)
+            keeper_accept(k, i);
+        else if (p[4 + i].revents)
+            keeper_end_connection(k, i);
+    return p[1].revents && read(k->mark, &nothing, 1) != 1;
 }
 
 static void watch_worker(struct keeper *k)
@@ -195,7 +196,6 @@ static void watch_worker(struct keeper *k)
         else
             is_gone = wait_once(k, left);
     }
-    tenure_all_gone(k->tenure);
 }
 
 /* Looks how the worker has ended. Returns 0 if the keeper may start another one, or ends, too. */
@@ -204,6 +204,9 @@ static int check_end(struct keeper *k, struct error *e)
     char text[80];
     int status = process_wait(k->worker, END_MSEC);
     k->worker = 0;
+    while (status >= 0 && keeper_take_note(k)) {
+        /* what it said last */
+    }
     if (k->is_ending && status >= 0)
         return 0;
     if (status < 0)
@@ -223,6 +226,7 @@ static int run_worker(struct keeper *k, struct error *e)
         watch_worker(k);
         r = check_end(k, e);
     }
+    k->notes = fd_close(k->notes);
     k->mark = fd_close(k->mark);
     end_handovers(k);
     return r;
@@ -259,22 +263,46 @@ static int run_workers(struct keeper *k, struct error *e)
     return 0;
 }
 
+static int keeper_begin(struct keeper *k, struct error *e)
+{
+    k->keys = calloc(k->n, sizeof(struct secret *));
+    k->handovers = calloc(k->n, sizeof(struct secret_handover *));
+    k->connections = calloc(k->n, sizeof *k->connections);
+    if (!k->keys || !k->handovers || !k->connections)
+        return error_memory(e);
+    for (unsigned i = 0; i < k->n; i++)
+        if (connection_new(&k->connections[i]) < 0)
+            return error_memory(e);
+    return take_keys(k, e);
+}
+
+static void keeper_end(struct keeper *k)
+{
+    for (unsigned i = 0; k->connections && i < k->n; i++)
+        connection_free(&k->connections[i]);
+    for (unsigned i = 0; k->keys && i < k->n; i++)
+        secret_free(k->keys[i]);
+    if (k->handovers)
+        end_handovers(k);
+    free(k->connections);
+    free(k->keys);
+    free(k->handovers);
+    fd_close(k->signals);
+    fd_close(k->ready);
+}
+
 int keeper_run(struct disk *disks, unsigned n, struct tenure *tenure, int ready_fd, struct error *e)
 {
-    struct keeper k = {
-        .disks = disks, .n = n, .tenure = tenure, .ready = ready_fd, .signals = open_signals(), .mark = -1};
-    k.keys = calloc(n, sizeof(struct secret *));
-    k.handovers = calloc(n, sizeof(struct secret_handover *));
-    int r = k.keys && k.handovers ? take_keys(&k, e) : error_memory(e);
+    struct keeper k = {.disks = disks,
+                       .n = n,
+                       .tenure = tenure,
+                       .ready = ready_fd,
+                       .signals = open_signals(),
+                       .mark = -1,
+                       .notes = -1};
+    int r = keeper_begin(&k, e);
     if (r == 0)
         r = run_workers(&k, e);
-    for (unsigned i = 0; k.keys && i < n; i++)
-        secret_free(k.keys[i]);
-    if (k.handovers)
-        end_handovers(&k);
-    free(k.keys);
-    free(k.handovers);
-    fd_close(k.signals);
-    fd_close(k.ready);
+    keeper_end(&k);
     return r;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The process that holds keys, disks and listening sockets while workers come and go. It reads nothing that a
- * front end or a guest has written.
+/* The process that holds keys, disks and the sockets of front ends while workers come and go. It looks
+ * at nothing that a front end or a guest has written.
  *
  *     keeper --fork: disks, sockets, keys in sealed memory--> worker <--rings, messages--> front end
  *
  * If a worker dies, the keeper waits until the kernel has ended its transfers, since an old write must not
- * reach the disk after a newer one. Then it starts another worker. The front end connects again, and the
- * requests that were under way are done again.
+ * reach the disk after a newer one. Then it starts another worker, which goes on with the front end
+ * (connection.h) and does the requests again that were under way.
  */
 #pragma once
 

@@ -9,6 +9,7 @@
 #include "disks/sandbox.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #ifdef __SANITIZE_ADDRESS__
@@ -35,6 +36,18 @@ static int prepare_disks(struct arguments *a, struct error *e)
     return r;
 }
 
+/* Makes room for the descriptors of front ends, which the keeper holds, too. What the limit allows must do.
+ */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        log_warning("mayfly-disks: the limit of open files cannot be raised: %m");
+}
+
 int main(int argc, char *argv[])
 {
     static struct arguments a;
@@ -45,6 +58,7 @@ int main(int argc, char *argv[])
         r = arguments_read(argc, argv, &a, &e);
     if (r == 0 && a.verbose)
         log_set_level(LOG_LEVEL_INFO);
+    raise_descriptors();
     if (r == 0)
         r = tenure_begin(&a.tenure, &e);
     if (r == 0)

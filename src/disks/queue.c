@@ -189,7 +189,7 @@ static void find_start(struct queue *q)
     q->ring.next_available = q->inflight.area ? (uint16_t)(q->ring.next_used + q->n_again) : q->base;
 }
 
-int queue_start(struct queue *q, const struct memory_table *t, uint64_t features, struct error *e)
+static int map_ring(struct queue *q, const struct memory_table *t, uint64_t features, struct error *e)
 {
     q->ring = (struct virtqueue){.size = q->size,
                                  .event_index = features >> VIRTIO_RING_F_EVENT_IDX & 1,
@@ -200,6 +200,22 @@ int queue_start(struct queue *q, const struct memory_table *t, uint64_t features
                          "disk %s: queue %u: cannot be started: its rings do not lie in the guest's memory",
                          q->disk->id, q->index);
     find_start(q);
+    return 0;
+}
+
+int queue_find_base(struct queue *q, const struct memory_table *t, uint64_t features, struct error *e)
+{
+    int r = map_ring(q, t, features, e);
+    if (r == 0)
+        q->base = q->ring.next_available;
+    return r;
+}
+
+int queue_start(struct queue *q, const struct memory_table *t, uint64_t features, struct error *e)
+{
+    int r = map_ring(q, t, features, e);
+    if (r < 0)
+        return r;
     q->under_way = 0;
     q->spin_usec = 0;
     atomic_store(&q->stop, false);

@@ -39,6 +39,11 @@ void queue_init(struct queue *q, struct disk *d, unsigned index);
 /* True if the front end has sent all that the thread needs. */
 bool queue_is_ready(const struct queue *q);
 
+/* Finds where a queue of an earlier worker goes on, whether it is started or only asked for that. It has a
+ * list of requests under way. -EPROTO: the rings are not in the guest's memory. */
+int queue_find_base(struct queue *q, const struct memory_table *t, uint64_t features,
+                    struct error *e) _must_check_;
+
 /* Starts the thread. `features` are virtio features. -EPROTO: the rings are not in the guest's memory. */
 int queue_start(struct queue *q, const struct memory_table *t, uint64_t features,
                 struct error *e) _must_check_;

@@ -31,11 +31,11 @@ static const int both[] = {
     SCMP_SYS(ftruncate),
     SCMP_SYS(poll),
     SCMP_SYS(ppoll),
-    /* front ends */
-    SCMP_SYS(accept4),
+    /* front ends, keeper and worker */
     SCMP_SYS(recvmsg),
     SCMP_SYS(recvfrom),
     SCMP_SYS(sendmsg),
+    SCMP_SYS(shutdown),
     /* memory */
     SCMP_SYS(memfd_create),
     SCMP_SYS(mmap),
@@ -71,11 +71,12 @@ static const int both[] = {
     SCMP_SYS(exit_group),
 };
 
-/* Calls of the keeper, which starts workers and waits for their end. */
+/* Calls of the keeper, which starts workers, waits for their end, and accepts front ends. */
 static const int keepers[] = {
     SCMP_SYS(clone),          SCMP_SYS(fork),  SCMP_SYS(wait4),    SCMP_SYS(getppid),
     SCMP_SYS(kill),           SCMP_SYS(pipe2), SCMP_SYS(eventfd2), SCMP_SYS(signalfd4),
-    SCMP_SYS(io_uring_setup), SCMP_SYS(prctl), SCMP_SYS(seccomp),
+    SCMP_SYS(io_uring_setup), SCMP_SYS(prctl), SCMP_SYS(seccomp),  SCMP_SYS(accept4),
+    SCMP_SYS(socketpair),
 #ifdef __NR_memfd_secret
     SCMP_SYS(memfd_secret),
 #endif
@@ -128,8 +129,8 @@ static int add_both(scmp_filter_ctx filter)
         r = allow_list_if(filter, SCMP_SYS(newfstatat),
                           SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH));
     if (r == 0)
-        r = allow_list_if_both(filter, SCMP_SYS(setsockopt), SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET, 0),
-                               SCMP_A2(SCMP_CMP_EQ, SO_RCVTIMEO, 0));
+        r = allow_list_if_both(filter, SCMP_SYS(getsockopt), SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET, 0),
+                               SCMP_A2(SCMP_CMP_EQ, SO_DOMAIN, 0));
     if (r == 0)
         r = allow_list_if(filter, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, BLKGETSIZE64, 0));
     if (r == 0)

@@ -42,12 +42,6 @@ void tenure_gone(struct tenure *t)
         set_connections(t, t->connections - 1);
 }
 
-void tenure_all_gone(struct tenure *t)
-{
-    if (t->connections)
-        set_connections(t, 0);
-}
-
 void tenure_opener_ended(struct tenure *t)
 {
     t->opener_fd = fd_close(t->opener_fd);

@@ -19,10 +19,9 @@ struct tenure {
 /* Locks the state file, by which others see that this keeper lives. -EBUSY: another keeper has it. */
 int tenure_begin(struct tenure *t, struct error *e) _must_check_;
 
-/* Notes that a front end has connected, or is gone, or that all are gone because their worker has ended. */
+/* Notes that a front end has connected, or is gone. */
 void tenure_come(struct tenure *t);
 void tenure_gone(struct tenure *t);
-void tenure_all_gone(struct tenure *t);
 
 /* Notes that the opener has ended. */
 void tenure_opener_ended(struct tenure *t);

@@ -2,9 +2,11 @@
 /* See vhost-message.h. A malformed message ends the connection, since nothing tells where the next begins. */
 #include "disks/vhost-message.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -86,69 +88,93 @@ int vhost_message_check(const struct vhost_message *m)
     if (request >= ARRAY_SIZE(rules) || !rules[request].known)
         return -EPROTO;
     const struct rule *rule = &rules[request];
-    return m->n_fds >= rule->fds_min && m->n_fds <= rule->fds_max && size_fits(m, rule->size) ? 0 : -EPROTO;
+    bool fits = m->n_fds >= rule->fds_min && m->n_fds <= rule->fds_max && size_fits(m, rule->size);
+    return fits ? vhost_message_check_fds(m) : -EPROTO;
 }
 
 /* ---------------------------------------------------------------- receiving */
 
-static void take_fds(struct msghdr *h, struct vhost_message *m)
+#define WAIT_MSEC 1 /* between two looks at a message of which only a part is there */
+
+static bool has_closed(int socket)
 {
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < n && m->n_fds < ARRAY_SIZE(m->fd); i++)
-            memcpy(&m->fd[m->n_fds++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+    struct pollfd p = {.fd = socket, .events = POLLRDHUP};
+    return poll(&p, 1, 0) > 0 && p.revents & (POLLRDHUP | POLLHUP);
+}
+
+/* Looks at what is in the socket, from its beginning. SO_PEEK_OFF would spare that, but Linux may return
+ * bytes from the beginning with it, too. */
+static ssize_t peek_once(int socket, struct vhost_message *m)
+{
+    struct iovec part[] = {{&m->header, sizeof m->header}, {&m->number, PAYLOAD_MAX}};
+    struct msghdr h = {.msg_iov = part, .msg_iovlen = 2};
+    ssize_t n = recvmsg(socket, &h, MSG_PEEK | MSG_DONTWAIT);
+    if (n >= 0)
+        return n;
+    return errno == EAGAIN || errno == EINTR ? -EAGAIN
+           : errno == ECONNRESET             ? 0 /* it has closed before it read our last answer */
+                                             : -errno;
+}
+
+static bool is_whole(const struct vhost_message *m, size_t bytes)
+{
+    return bytes >= sizeof m->header && bytes - sizeof m->header >= m->header.size;
+}
+
+/* Waits for the whole message. 1: it is there. */
+static int peek_whole(int socket, unsigned limit_msec, struct vhost_message *m)
+{
+    uint64_t end = clock_msec() + limit_msec;
+    for (;;) {
+        ssize_t n = peek_once(socket, m);
+        if (n == 0 || (n < 0 && n != -EAGAIN))
+            return (int)n;
+        if (n >= (ssize_t)sizeof m->header && m->header.size > PAYLOAD_MAX)
+            return -EPROTO;
+        if (n > 0 && is_whole(m, (size_t)n))
+            return 1;
+        if (clock_msec() >= end || has_closed(socket))
+            return -ETIMEDOUT;
+        clock_sleep_msec(WAIT_MSEC);
     }
 }
 
-/* Receives the header. Returns how many bytes came; 0: the connection has ended. */
-static ssize_t receive_header(int socket, struct vhost_message *m)
+static bool brings_fds(const struct vhost_message *m)
 {
-    union {
-        struct cmsghdr align;
-        char room[CMSG_SPACE(sizeof m->fd)];
-    } control;
-    struct iovec part = {&m->header, sizeof m->header};
-    struct msghdr h = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    ssize_t n;
-    do
-        n = recvmsg(socket, &h, MSG_CMSG_CLOEXEC | MSG_WAITALL);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return errno == EAGAIN ? -ETIMEDOUT : -errno;
-    take_fds(&h, m);
-    return h.msg_flags & MSG_CTRUNC ? -EPROTO : n;
+    uint32_t request = m->header.request;
+    bool may_lack_it =
+        request == VHOST_SET_VRING_KICK || request == VHOST_SET_VRING_CALL || request == VHOST_SET_VRING_ERR;
+    return request < ARRAY_SIZE(rules) && rules[request].fds_max > 0 &&
+           !(may_lack_it && m->number & VHOST_VRING_NO_FD);
 }
 
-static int receive_payload(int socket, struct vhost_message *m)
+/* Copies the descriptors of the message. Only for a message that brings some: else the kernel would copy
+ * those of a later one (unix_stream_read_generic() in Linux). */
+static int peek_fds(int socket, struct vhost_message *m)
 {
-    if (m->header.size == 0)
-        return 0;
-    if (m->header.size > PAYLOAD_MAX)
-        return -EPROTO;
-    ssize_t n;
-    do
-        n = recv(socket, &m->number, m->header.size, MSG_WAITALL);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return errno == EAGAIN ? -ETIMEDOUT : -errno;
-    return (size_t)n == m->header.size ? 0 : -ETIMEDOUT;
+    union rights_room room;
+    struct vhost_header again;
+    struct iovec part = {&again, sizeof again};
+    struct msghdr h = {.msg_iov = &part, .msg_iovlen = 1};
+    rights_expect(&h, &room);
+    if (recvmsg(socket, &h, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
+        return -errno;
+    int n = rights_take(&h, m->fd, RIGHTS_MAX);
+    m->n_fds = n < 0 ? 0 : (unsigned)n;
+    return n < 0 ? n : 0;
 }
 
-int vhost_receive(int socket, struct vhost_message *ret)
+int vhost_peek(int socket, unsigned limit_msec, struct vhost_message *ret)
 {
     _cleanup_message_ struct vhost_message m;
     memset(&m, 0, sizeof m);
-    ssize_t n = receive_header(socket, &m);
-    if (n <= 0)
-        return (int)n;
-    if ((size_t)n < sizeof m.header)
-        return -ETIMEDOUT;
+    int r = peek_whole(socket, limit_msec, &m);
+    if (r <= 0)
+        return r;
+    memset((uint8_t *)&m.number + m.header.size, 0, PAYLOAD_MAX - m.header.size); /* of the next message */
     if ((m.header.flags & 3) != VHOST_VERSION || m.header.flags & VHOST_REPLY)
         return -EPROTO;
-    int r = receive_payload(socket, &m);
+    r = brings_fds(&m) ? peek_fds(socket, &m) : 0;
     if (r == 0)
         r = vhost_message_check(&m);
     if (r < 0)
@@ -156,6 +182,21 @@ int vhost_receive(int socket, struct vhost_message *ret)
     *ret = m;
     m.n_fds = 0;
     return 1;
+}
+
+/* The kernel closes the copies of descriptors that nobody asks for. */
+int vhost_take(int socket, size_t bytes)
+{
+    struct vhost_message m;
+    if (bytes > sizeof m.header + PAYLOAD_MAX)
+        return -EPROTO;
+    while (bytes > 0) {
+        ssize_t n = recv(socket, &m, bytes, MSG_DONTWAIT);
+        if (n <= 0)
+            return n < 0 ? -errno : -ECONNRESET;
+        bytes -= (size_t)n;
+    }
+    return 0;
 }
 
 void vhost_message_end(struct vhost_message *m)
@@ -169,22 +210,13 @@ void vhost_message_end(struct vhost_message *m)
 
 int vhost_send(int socket, const struct vhost_message *m, const int *fds, unsigned n_fds)
 {
-    union {
-        struct cmsghdr align;
-        char room[CMSG_SPACE(sizeof m->fd)];
-    } control = {0};
+    union rights_room room;
     size_t size = sizeof m->header + m->header.size;
+    if (m->header.size > PAYLOAD_MAX)
+        return -EPROTO;
     struct iovec part[] = {{(void *)&m->header, sizeof m->header}, {(void *)&m->number, m->header.size}};
     struct msghdr h = {.msg_iov = part, .msg_iovlen = 2};
-    if (n_fds > 0) {
-        h.msg_control = &control;
-        h.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-        struct cmsghdr *c = CMSG_FIRSTHDR(&h);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
-        memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
-    }
+    rights_attach(&h, &room, fds, n_fds);
     ssize_t n = sendmsg(socket, &h, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0)
         return -errno;

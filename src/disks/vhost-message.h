@@ -3,7 +3,7 @@
  * trusted. device.c carries them out. */
 #pragma once
 
-#include "base/macro.h"
+#include "base/rights.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,7 +51,7 @@ enum vhost_protocol_feature {
 #define VHOST_VRING_INDEX 0xffu /* bits of the number in SET_VRING_KICK and similar messages */
 #define VHOST_VRING_NO_FD 0x100u
 
-#define VHOST_REGIONS_MAX 8
+#define VHOST_REGIONS_MAX RIGHTS_MAX /* each comes with a descriptor */
 #define VHOST_CONFIG_MAX  256
 
 struct vhost_header {
@@ -105,16 +105,23 @@ struct vhost_message {
         struct vhost_config config;
         struct vhost_inflight inflight;
     };
-    int fd[VHOST_REGIONS_MAX]; /* descriptors that came with the message, which owns them */
+    int fd[RIGHTS_MAX]; /* descriptors that came with the message, which owns them */
     unsigned n_fds;
 };
 
-/* Receives the next message. 1: a message came; 0: the front end has closed; -EPROTO: its version, its size
- * or the number of its descriptors is wrong; -ETIMEDOUT: only a part of it came. */
-int vhost_receive(int socket, struct vhost_message *ret) _must_check_;
+/* Reads the next message, but leaves it in the socket. Waits at most `limit_msec` for all of it. 1: a message
+ * came; 0: the front end has closed; -EPROTO: its version, its size or the number of its descriptors is
+ * wrong; -ETIMEDOUT: only a part came. A message that brings descriptors must come in one piece. */
+int vhost_peek(int socket, unsigned limit_msec, struct vhost_message *ret) _must_check_;
 
-/* Checks the size and the number of descriptors for this kind of message. */
+/* Takes the message out of the socket. Never waits: its bytes are there. */
+int vhost_take(int socket, size_t bytes) _must_check_;
+
+/* Checks size, number of descriptors and their kinds for this kind of message. -EPROTO */
 int vhost_message_check(const struct vhost_message *m) _must_check_;
+
+/* vhost-fds.c: checks only the kinds of the descriptors. */
+int vhost_message_check_fds(const struct vhost_message *m) _must_check_;
 
 /* Closes the descriptors that were not taken by TAKE_FD(). */
 void vhost_message_end(struct vhost_message *m);

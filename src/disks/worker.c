@@ -5,13 +5,12 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "disks/device.h"
+#include "disks/note.h"
 #include "disks/sandbox.h"
 
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 static int open_signals(void)
@@ -52,67 +51,68 @@ static bool take_signals(int fd, struct device *devices, unsigned n)
     return false;
 }
 
-/* Tells the keeper of a front end. Never waits for long, since the keeper reads at once. Without the keeper
- * this process is killed. */
-static void tell_keeper(const struct device *d, char mark)
+static void take_note(struct device *d, struct note *n)
 {
-    if (write(d->disk->mark, &mark, 1) != 1)
-        log_warning("disk %s: cannot notify the keeper of a front end", d->disk->id);
+    if (n->kind == NOTE_TAKEN)
+        d->awaits_keeper = false;
+    else if (n->kind == NOTE_COME && n->n_fds == 1 && d->socket < 0)
+        device_connect(d, TAKE_FD(n->fd[0]));
 }
 
-static void accept_front_end(struct device *d)
+static int receive_note(int notes, struct device *devices, unsigned n, struct error *e)
 {
-    int socket = accept4(d->disk->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-    if (socket >= 0) {
-        device_connect(d, socket);
-        tell_keeper(d, MARK_COME);
-    } else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
-        log_warning("disk %s: a front end cannot connect: %m", d->disk->id);
+    struct note note;
+    int r = note_receive(notes, &note);
+    if (r < 0)
+        return error_set(e, r, "mayfly-disks: the keeper is gone");
+    if (note.disk < n)
+        take_note(&devices[note.disk], &note);
+    note_end(&note);
+    return 0;
 }
 
-static void take_message(struct device *d)
+static int serve(struct device *devices, unsigned n, int signals, int notes, struct error *e)
 {
-    device_receive(d);
-    if (d->socket < 0)
-        tell_keeper(d, MARK_GONE);
-}
-
-static int serve(struct device *devices, unsigned n, int signals, struct error *e)
-{
-    struct pollfd p[1 + DISKS_MAX];
-    for (;;) {
+    struct pollfd p[2 + DISKS_MAX];
+    int r = 0;
+    while (r == 0) {
         p[0] = (struct pollfd){.fd = signals, .events = POLLIN};
-        for (unsigned i = 0; i < n; i++) {
-            int fd = devices[i].socket >= 0 ? devices[i].socket : devices[i].disk->listen_fd;
-            p[1 + i] = (struct pollfd){.fd = fd, .events = POLLIN};
-        }
-        if (poll(p, 1 + n, -1) < 0 && errno != EINTR)
+        p[1] = (struct pollfd){.fd = notes, .events = POLLIN};
+        for (unsigned i = 0; i < n; i++)
+            p[2 + i] =
+                (struct pollfd){.fd = devices[i].awaits_keeper ? -1 : devices[i].socket, .events = POLLIN};
+        if (poll(p, 2 + n, -1) < 0 && errno != EINTR)
             return error_set(e, errno, "mayfly-disks: cannot wait for front ends: %m");
         if (p[0].revents && take_signals(signals, devices, n))
             return 0;
-        for (unsigned i = 0; i < n; i++) {
-            if (p[1 + i].revents && devices[i].socket >= 0)
-                take_message(&devices[i]);
-            else if (p[1 + i].revents)
-                accept_front_end(&devices[i]);
-        }
+        for (unsigned i = 0; i < n; i++)
+            if (p[2 + i].revents)
+                device_receive(&devices[i]);
+        if (p[1].revents)
+            r = receive_note(notes, devices, n, e);
     }
+    return r;
 }
 
-static int serve_all(struct disk *disks, unsigned n, int signals, struct error *e)
+static int serve_all(struct disk *disks, unsigned n, struct connection *connections, int signals, int notes,
+                     struct error *e)
 {
     _cleanup_free_ struct device *devices = calloc(n, sizeof *devices);
     if (!devices)
         return error_memory(e);
+    for (unsigned i = 0; i < n; i++) {
+        device_init(&devices[i], &disks[i], i, notes);
+        if (connections[i].socket >= 0)
+            device_adopt(&devices[i], &connections[i]);
+    }
+    int r = serve(devices, n, signals, notes, e);
     for (unsigned i = 0; i < n; i++)
-        device_init(&devices[i], &disks[i]);
-    int r = serve(devices, n, signals, e);
-    for (unsigned i = 0; i < n; i++)
-        device_disconnect(&devices[i]);
+        device_leave(&devices[i]);
     return r;
 }
 
-int worker_run(struct disk *disks, unsigned n, int mark, struct error *e)
+int worker_run(struct disk *disks, unsigned n, struct connection *connections, int mark, int notes,
+               struct error *e)
 {
     _cleanup_close_ int signals = open_signals();
     int r = signals < 0 ? error_set(e, errno, "mayfly-disks: signals cannot be waited for: %m") : 0;
@@ -122,10 +122,10 @@ int worker_run(struct disk *disks, unsigned n, int mark, struct error *e)
         r = sandbox_worker(e);
     if (r == 0)
         log_set_file(KEEPER_LOG_BYTES);
-    if (r == 0 && write(mark, (char[]){MARK_SERVES}, 1) != 1)
+    if (r == 0 && note_send(notes, &(struct note){.kind = NOTE_SERVES}) < 0)
         r = error_set(e, -EIO, "mayfly-disks: the keeper is gone");
     if (r == 0)
-        r = serve_all(disks, n, signals, e);
+        r = serve_all(disks, n, connections, signals, notes, e);
     for (unsigned i = 0; i < n; i++)
         disk_end(&disks[i]);
     return r;

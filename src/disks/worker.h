@@ -3,16 +3,13 @@
  * dies. */
 #pragma once
 
-#include "disks/disk.h"
-
-/* The bytes that a worker writes into the pipe to its keeper. */
-#define MARK_SERVES 's' /* the worker has taken the keys, and serves */
-#define MARK_COME   '+' /* a front end has connected */
-#define MARK_GONE   '-' /* a front end is gone */
+#include "disks/connection.h"
 
 /* Once a worker serves, standard error is a file that grows no further than this. */
 #define KEEPER_LOG_BYTES ((size_t)64 << 10)
 
 /* Serves the disks until SIGTERM. At SIGHUP it looks at their sizes again. Both signals must be blocked.
- * `mark` is the end of the pipe to the keeper; the kernel closes it when the last transfer has ended. */
-int worker_run(struct disk *disks, unsigned n, int mark, struct error *e) _must_check_;
+ * `connections`, one for each disk, are those of an earlier worker. `mark` is the end of a pipe; the kernel
+ * closes it when the last transfer has ended. `notes` is the worker's end of note_pair(). */
+int worker_run(struct disk *disks, unsigned n, struct connection *connections, int mark, int notes,
+               struct error *e) _must_check_;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a front end sends, over a disk in memory: a byte for how many descriptors come with it, and of what
- * kind; two for the length; the message, from its header on; and so on. */
+/* What a front end sends, to a worker and then another, over a disk in memory: a byte for how many
+ * descriptors come with it, and of what kind; two for the length; the message, from its header on; and so on.
+ */
 #include "base/fd.h"
 #include "crypt/cipher.h"
 #include "disks/device.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -14,6 +16,7 @@
 #define DISK_BYTES   65536
 #define MEMORY_BYTES 65536
 #define MESSAGES_MAX 32
+#define CHANGE_AFTER 8 /* messages, before another worker goes on */
 
 static struct disk *the_disk(void)
 {
@@ -70,28 +73,75 @@ static void forget_answers(int socket)
     }
 }
 
+struct session {
+    struct device device;
+    struct connection connection; /* the keeper's */
+    int keeper, worker;           /* note_pair() */
+};
+
+static void session_begin(struct session *s, int socket)
+{
+    if (note_pair(&s->keeper, &s->worker) < 0 || connection_new(&s->connection) < 0)
+        abort();
+    s->connection.socket = fcntl(socket, F_DUPFD_CLOEXEC, 3);
+    device_init(&s->device, the_disk(), 0, s->worker);
+    device_connect(&s->device, socket);
+}
+
+static void session_end(struct session *s)
+{
+    device_leave(&s->device);
+    connection_free(&s->connection);
+    fd_close(s->keeper);
+    fd_close(s->worker);
+}
+
+/* Does what the keeper would. */
+static void take_note(struct session *s)
+{
+    struct note n;
+    if (note_receive(s->keeper, &n) < 0)
+        abort();
+    if (n.kind == NOTE_HANDLED)
+        connection_handled(&s->connection, &n);
+    s->device.awaits_keeper = false;
+    note_end(&n);
+}
+
+/* Another worker goes on. */
+static void change_worker(struct session *s)
+{
+    int socket = fcntl(s->connection.socket, F_DUPFD_CLOEXEC, 3);
+    device_leave(&s->device);
+    device_adopt(&s->device, &s->connection);
+    s->connection.socket = socket;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct device device;
+    static struct session session;
     int ends[2];
     int memory = fd_memfd_empty("guest", 0), event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    device_init(&device, the_disk());
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0 || memory < 0 ||
         ftruncate(memory, MEMORY_BYTES) < 0)
         abort();
-    device_connect(&device, ends[1]);
+    session_begin(&session, ends[1]);
     for (int i = 0; i < MESSAGES_MAX && size > 3; i++) {
         size_t used = send_one(ends[0], data, size, memory, event);
         data += used;
         size -= used;
     }
     shutdown(ends[0], SHUT_WR); /* so nobody waits for the rest of a message */
-    while (device.socket >= 0) {
-        device_receive(&device);
+    for (int i = 0; session.device.socket >= 0; i++) {
+        if (i == CHANGE_AFTER)
+            change_worker(&session);
+        if (session.device.socket >= 0)
+            device_receive(&session.device);
+        take_note(&session);
         forget_answers(ends[0]);
     }
-    device_disconnect(&device);
+    session_end(&session);
     fd_close(ends[0]);
     fd_close(memory);
     fd_close(event);

@@ -260,7 +260,7 @@ static void kill_worker(struct guest *g)
 /* After a shorter life of a worker the keeper pauses, up to ten seconds, before it starts the next. */
 #define LIFE_USEC 1050000
 
-static void kill_and_go_on(const char *folder)
+static void kill_and_go_on(const char *folder, bool reconnects)
 {
     struct guest g;
     const struct served_options s = {
@@ -271,7 +271,8 @@ static void kill_and_go_on(const char *folder)
         begin_all(&g);
         usleep(pick(&g, 700));
         kill_worker(&g);
-        assert_int_equal(front_reconnect(&g.front, served_connect(&g.served)), 0);
+        if (reconnects)
+            assert_int_equal(front_reconnect(&g.front, served_connect(&g.served)), 0);
         end_some(&g, n % 3);
         for (unsigned k = 0; k < 5; k++) {
             begin_all(&g);
@@ -286,13 +287,20 @@ static void kill_and_go_on(const char *folder)
 static void killed_in_the_middle(void **state)
 {
     (void)state;
-    kill_and_go_on(NULL);
+    kill_and_go_on(NULL, false);
 }
 
 static void killed_in_the_middle_in_memory(void **state)
 {
     (void)state;
-    kill_and_go_on("/dev/shm");
+    kill_and_go_on("/dev/shm", false);
+}
+
+/* As a front end does whose keeper is another one. */
+static void killed_and_connected_again(void **state)
+{
+    (void)state;
+    kill_and_go_on("/dev/shm", true);
 }
 
 static void single(struct guest *g, struct served_options s)
@@ -600,6 +608,7 @@ int main(void)
         cmocka_unit_test(memory_in_regions),
         cmocka_unit_test(killed_in_the_middle),
         cmocka_unit_test(killed_in_the_middle_in_memory),
+        cmocka_unit_test(killed_and_connected_again),
         cmocka_unit_test(a_worker_that_ends_itself),
         cmocka_unit_test(killed_keeper),
         cmocka_unit_test(nobody_reads_the_log),

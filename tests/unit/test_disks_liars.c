@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define DISK_BYTES   ((uint64_t)1 << 20)
@@ -477,29 +478,13 @@ static void a_file_of_requests_under_way_full_of_noise(void **state)
     assert_int_equal(served_worker(&served), worker);
 }
 
-static void a_kick_that_is_no_eventfd(void **state)
-{
-    (void)state;
-    struct front f;
-    const struct vhost_message m = {.header = {VHOST_SET_VRING_KICK, 0, 8}, .number = 0};
-    assert_int_equal(front_open(&f, served_connect(&served), &plain_options), 0);
-    assert_int_equal(front_tell(&f, &m, &f.memory_fd, 1), 0); /* always ready, and never emptied */
-    struct vhost_message base = {.header = {VHOST_GET_VRING_BASE, 0, 8}};
-    assert_int_equal(front_ask(&f, &base), 0);
-    front_close(&f);
-    assert_int_equal(served_worker(&served), worker);
-}
-
 /* ------------------------------------ descriptors that would keep a thread */
 
-static int full_pipe(int ends[2])
+static int full_eventfd(void)
 {
-    static const char bytes[4096];
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-        return -1;
-    while (write(ends[1], bytes, sizeof bytes) > 0) {
-    }
-    return fcntl(ends[1], F_SETFL, 0);
+    static const uint64_t full = UINT64_MAX - 1;
+    int fd = eventfd(0, EFD_CLOEXEC);
+    return write(fd, &full, sizeof full) == sizeof full ? fd : -1;
 }
 
 /* The queue's descriptor, for which `request` stands, is `fd`: it serves on, and so does the worker. */
@@ -527,27 +512,56 @@ static void serves_on_with(uint32_t request, int fd)
     assert_int_equal(served_worker(&served), worker);
 }
 
-static void a_full_pipe_to_be_told_by(void **state)
+static void a_full_eventfd_to_be_told_by(void **state)
 {
     (void)state;
-    int ends[2];
-    assert_int_equal(full_pipe(ends), 0);
-    serves_on_with(VHOST_SET_VRING_CALL, ends[1]);
-    assert_int_equal(fcntl(ends[1], F_SETFL, 0), 0);
-    serves_on_with(VHOST_SET_VRING_ERR, ends[1]);
-    fd_close(ends[0]);
-    fd_close(ends[1]);
+    int fd = full_eventfd();
+    serves_on_with(VHOST_SET_VRING_CALL, fd);
+    assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+    serves_on_with(VHOST_SET_VRING_ERR, fd);
+    fd_close(fd);
 }
 
-static void a_pipe_that_nobody_reads(void **state)
+/* A message that brings this descriptor ends the connection. */
+static void is_refused(uint32_t request, int fd)
+{
+    struct front f;
+    struct vhost_message m = {.header = {request, 0, 8}, .number = 0};
+    if (request == VHOST_SET_BACKEND_REQ_FD)
+        m.header.size = 0;
+    if (request == VHOST_SET_MEM_TABLE) {
+        m.header.size = VHOST_MEMORY_HEAD + sizeof m.memory.region[0];
+        m.memory = (struct vhost_memory){.n = 1, .region = {{FRONT_GUEST_BASE, 4096, FRONT_USER_BASE, 0}}};
+    }
+    assert_int_equal(front_open(&f, served_connect(&served), &plain_options), 0);
+    assert_int_equal(front_tell(&f, &m, &fd, 1), 0);
+    struct pollfd p = {.fd = f.socket};
+    assert_int_equal(poll(&p, 1, WAIT_MSEC), 1);
+    front_close(&f);
+    assert_int_equal(served_worker(&served), worker);
+}
+
+/* Whoever closes them may have to wait, or they keep the front end's own connection open. */
+static void descriptors_of_another_kind(void **state)
 {
     (void)state;
-    int ends[2];
+    int ends[2], unix_end[2], tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int file = fd_memfd_empty("file", 0), timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    fd_close(ends[0]);
-    serves_on_with(VHOST_SET_VRING_CALL, ends[1]);
-    serves_on_with(VHOST_SET_VRING_ERR, ends[1]);
-    fd_close(ends[1]);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, unix_end), 0);
+    const int no_events[] = {ends[0], ends[1], unix_end[0], tcp, file, timer};
+    for (size_t i = 0; i < sizeof no_events / sizeof no_events[0]; i++) {
+        is_refused(VHOST_SET_VRING_KICK, no_events[i]);
+        is_refused(VHOST_SET_VRING_CALL, no_events[i]);
+        is_refused(VHOST_SET_VRING_ERR, no_events[i]);
+        if (no_events[i] != file)
+            is_refused(VHOST_SET_MEM_TABLE, no_events[i]);
+        if (no_events[i] != unix_end[0])
+            is_refused(VHOST_SET_BACKEND_REQ_FD, no_events[i]);
+    }
+    const int all[] = {ends[0], ends[1], unix_end[0], unix_end[1], tcp, file, timer};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        fd_close(all[i]);
 }
 
 int main(void)
@@ -564,9 +578,8 @@ int main(void)
         cmocka_unit_test(memory_that_is_not_there),
         cmocka_unit_test(files_that_are_too_short),
         cmocka_unit_test(a_file_of_requests_under_way_full_of_noise),
-        cmocka_unit_test(a_kick_that_is_no_eventfd),
-        cmocka_unit_test(a_full_pipe_to_be_told_by),
-        cmocka_unit_test(a_pipe_that_nobody_reads),
+        cmocka_unit_test(a_full_eventfd_to_be_told_by),
+        cmocka_unit_test(descriptors_of_another_kind),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -117,11 +117,11 @@ static int change_a_socket(void)
 static int use_descriptors(void)
 {
     struct stat st;
-    const struct timeval limit = {.tv_sec = 1};
-    bool works =
-        fcntl(STDIN_FILENO, F_GETFD) >= 0 && fcntl(STDIN_FILENO, F_GETFL) >= 0 &&
-        fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK) == 0 && fstat(STDIN_FILENO, &st) == 0 &&
-        (setsockopt(STDIN_FILENO, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 || errno == ENOTSOCK);
+    int domain;
+    socklen_t size = sizeof domain;
+    bool works = fcntl(STDIN_FILENO, F_GETFD) >= 0 && fcntl(STDIN_FILENO, F_GETFL) >= 0 &&
+                 fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK) == 0 && fstat(STDIN_FILENO, &st) == 0 &&
+                 (getsockopt(STDIN_FILENO, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 || errno == ENOTSOCK);
     return works ? 7 : 0;
 }
 

@@ -97,7 +97,7 @@ static void it_ends_when_all_are_gone(void **state)
     assert_int_equal(tenure_left_msec(&t), -1);
     tenure_gone(&t);
     assert_int_equal(tenure_left_msec(&t), -1);
-    tenure_all_gone(&t);
+    tenure_gone(&t);
     assert_int_equal(state_read(fd, &s), 0);
     assert_int_equal(s.connections, 0);
     assert_in_range(tenure_left_msec(&t), 1, LONG_MSEC);

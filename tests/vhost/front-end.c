@@ -22,14 +22,16 @@
 
 /* ----------------------------------------------------------------- messages */
 
-int front_tell(struct front *f, const struct vhost_message *m, const int *fds, unsigned n_fds)
+static int send_message(struct front *f, const struct vhost_message *m, const int *fds, unsigned n_fds)
 {
     struct vhost_message sent = *m;
+    if (f->options.before_message)
+        f->options.before_message(f->options.context);
     sent.header.flags |= VHOST_VERSION;
     return vhost_send(f->socket, &sent, fds, n_fds);
 }
 
-static int receive_answer(struct front *f, struct vhost_message *m)
+int front_receive_answer(struct front *f, struct vhost_message *m)
 {
     char room[CMSG_SPACE(sizeof(int))];
     struct iovec part = {&m->header, sizeof m->header};
@@ -48,13 +50,29 @@ static int receive_answer(struct front *f, struct vhost_message *m)
                                                                                                : -ECONNRESET;
 }
 
+static int receive_answer_to(struct front *f, uint32_t request, struct vhost_message *m)
+{
+    int r = front_receive_answer(f, m);
+    return r < 0 ? r : m->header.request == request ? 0 : -EPROTO;
+}
+
 int front_ask(struct front *f, struct vhost_message *m)
 {
     uint32_t request = m->header.request;
-    int r = front_tell(f, m, NULL, 0);
+    int r = send_message(f, m, NULL, 0);
+    return r < 0 ? r : receive_answer_to(f, request, m);
+}
+
+int front_tell(struct front *f, const struct vhost_message *m, const int *fds, unsigned n_fds)
+{
+    struct vhost_message sent = *m;
+    if (!f->is_acknowledged)
+        return send_message(f, m, fds, n_fds);
+    sent.header.flags |= VHOST_NEED_REPLY;
+    int r = send_message(f, &sent, fds, n_fds);
     if (r == 0)
-        r = receive_answer(f, m);
-    return r < 0 ? r : m->header.request == request ? 0 : -EPROTO;
+        r = receive_answer_to(f, m->header.request, &sent);
+    return r == 0 && sent.number != 0 ? -EPROTO : r;
 }
 
 static int tell_number(struct front *f, uint32_t request, uint64_t number)
@@ -86,6 +104,7 @@ static int ask_number(struct front *f, uint32_t request, uint64_t *ret)
 static int negotiate(struct front *f)
 {
     uint64_t offered = 0, protocol = 0;
+    f->is_acknowledged = false;
     const struct vhost_message owner = {.header = {VHOST_SET_OWNER, 0, 0}};
     int r = front_tell(f, &owner, NULL, 0);
     if (r == 0)
@@ -93,13 +112,15 @@ static int negotiate(struct front *f)
     if (r == 0)
         r = ask_number(f, VHOST_GET_PROTOCOL_FEATURES, &protocol);
     protocol &= BIT(VHOST_PROTOCOL_MQ) | BIT(VHOST_PROTOCOL_CONFIG) | BIT(VHOST_PROTOCOL_BACKEND_REQ) |
-                BIT(VHOST_PROTOCOL_INFLIGHT_SHMFD);
+                BIT(VHOST_PROTOCOL_INFLIGHT_SHMFD) |
+                (f->options.acknowledged ? BIT(VHOST_PROTOCOL_REPLY_ACK) : 0);
     if (f->options.no_inflight)
         protocol &= ~BIT(VHOST_PROTOCOL_INFLIGHT_SHMFD);
     if (!(protocol & BIT(VHOST_PROTOCOL_INFLIGHT_SHMFD)))
         f->options.no_inflight = true;
     if (r == 0)
         r = tell_number(f, VHOST_SET_PROTOCOL_FEATURES, protocol);
+    f->is_acknowledged = protocol & BIT(VHOST_PROTOCOL_REPLY_ACK);
     uint64_t wanted = BIT(VIRTIO_F_VERSION_1) | BIT(VHOST_USER_F_PROTOCOL_FEATURES) |
                       BIT(VIRTIO_BLK_F_SEG_MAX) | BIT(VIRTIO_BLK_F_BLK_SIZE) | BIT(VIRTIO_BLK_F_MQ) |
                       BIT(VIRTIO_BLK_F_DISCARD) | BIT(VIRTIO_BLK_F_WRITE_ZEROES);
@@ -110,7 +131,7 @@ static int negotiate(struct front *f)
     return r < 0 ? r : tell_number(f, VHOST_SET_FEATURES, f->features);
 }
 
-static int tell_memory(struct front *f)
+int front_tell_memory(struct front *f)
 {
     unsigned n = f->options.regions ? f->options.regions : 1;
     size_t each = f->options.memory_bytes / n;
@@ -182,7 +203,7 @@ static int enable(struct front *f, unsigned i)
     return r < 0 ? r : tell_state(f, VHOST_SET_VRING_ENABLE, i, 1);
 }
 
-static int start_queue(struct front *f, unsigned i)
+int front_start_queue(struct front *f, unsigned i)
 {
     struct front_queue *q = &f->queue[i];
     const struct vhost_message address = {.header = {VHOST_SET_VRING_ADDR, 0, sizeof address.address},
@@ -198,15 +219,21 @@ static int start_queue(struct front *f, unsigned i)
     return r < 0 ? r : enable(f, i);
 }
 
+int front_stop_queue(struct front *f, unsigned i)
+{
+    struct vhost_message m = {.header = {VHOST_GET_VRING_BASE, 0, sizeof m.state}, .state = {.index = i}};
+    return front_ask(f, &m);
+}
+
 static int start_all(struct front *f)
 {
     int r = negotiate(f);
     if (r == 0)
-        r = tell_memory(f);
+        r = front_tell_memory(f);
     if (r == 0)
         r = keep_inflight(f);
     for (unsigned i = 0; r == 0 && i < f->options.queues; i++)
-        r = start_queue(f, i);
+        r = front_start_queue(f, i);
     return r;
 }
 

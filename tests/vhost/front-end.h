@@ -23,12 +23,15 @@
 struct front_options {
     unsigned queues, size; /* the queues', a power of two */
     size_t memory_bytes;
-    bool direct;      /* no indirect descriptors */
-    bool no_event;    /* no event-idx */
-    bool no_inflight; /* nobody keeps what is under way */
-    bool no_flush;    /* as firmware, which does not know flushes */
-    bool call_last;   /* as QEMU: the guest's interrupts come after the queue has been started */
-    unsigned regions; /* that the memory is given in; 0: 1 */
+    bool direct;       /* no indirect descriptors */
+    bool no_event;     /* no event-idx */
+    bool no_inflight;  /* nobody keeps what is under way */
+    bool no_flush;     /* as firmware, which does not know flushes */
+    bool call_last;    /* as QEMU: the guest's interrupts come after the queue has been started */
+    bool acknowledged; /* each order is answered, as QEMU has it of some */
+    unsigned regions;  /* that the memory is given in; 0: 1 */
+    void (*before_message)(void *context);
+    void *context;
 };
 
 struct front_queue {
@@ -44,7 +47,8 @@ struct front_queue {
 struct front {
     int socket, backend;
     struct front_options options;
-    uint64_t features; /* negotiated */
+    uint64_t features;    /* negotiated */
+    bool is_acknowledged; /* negotiated */
     int memory_fd;
     uint8_t *memory;
     size_t used; /* of the memory */
@@ -71,6 +75,14 @@ void front_close(struct front *f);
 /* A question or an order by itself. The answer is in the message. */
 int front_ask(struct front *f, struct vhost_message *m) _must_check_;
 int front_tell(struct front *f, const struct vhost_message *m, const int *fds, unsigned n_fds) _must_check_;
+int front_receive_answer(struct front *f, struct vhost_message *m) _must_check_;
+
+/* Stops a queue; starts it again. */
+int front_stop_queue(struct front *f, unsigned queue) _must_check_;
+int front_start_queue(struct front *f, unsigned queue) _must_check_;
+
+/* Tells of the memory, in as many regions as the options say. */
+int front_tell_memory(struct front *f) _must_check_;
 
 /* Room in the guest's memory, which is never given back, and the guest's address of what lies there. */
 uint8_t *front_room(struct front *f, size_t bytes, size_t alignment);

@@ -5,22 +5,41 @@ The guest's kernel comes from QEMU: emulation without KVM does not notice that a
 code has run, as a chain of boot loaders does.
 """
 import atexit
+import json
 import os
 import select
+import socket
 import subprocess
 import time
 
 TIMEOUT = 120
 
 
-def qemu(disks, *more):
+def run_guest(monitor, before):
+    """Lets QEMU go on, which -S has stopped when it had connected to its disks."""
+    with monitor.makefile("rw") as said:
+        for command, then in (("qmp_capabilities", before), ("cont", lambda: None)):
+            said.write(json.dumps({"execute": command}) + "\n")
+            said.flush()
+            while "return" not in json.loads(said.readline()):
+                pass
+            then()
+
+
+def qemu(disks, *more, before=lambda: None):
+    """QEMU, which runs the guest. `before` is called once it has connected to its disks, before the guest begins."""
+    ours, monitor = socket.socketpair()
     argv = ["qemu-system-x86_64", "-machine", "pc,accel=tcg,memory-backend=ram", "-cpu", "qemu64", "-m", "192", "-nodefaults",
-            "-display", "none", "-object", "memory-backend-memfd,id=ram,size=192M,share=on", "-serial", "stdio", *more]
+            "-display", "none", "-object", "memory-backend-memfd,id=ram,size=192M,share=on", "-serial", "stdio", "-S",
+            "-chardev", f"socket,id=monitor,fd={monitor.fileno()}", "-mon", "monitor,mode=control", *more]
     for number, name in enumerate(disks.names):
         argv += ["-chardev", f"socket,id={name},path={disks.socket(name)},reconnect=1",
                  "-device", f"vhost-user-blk-pci,chardev={name},num-queues=2,bootindex={number + 1}"]
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[monitor.fileno()])
     atexit.register(process.kill)
+    monitor.close()
+    with ours:
+        run_guest(ours, before)
     return process
 
 
@@ -34,13 +53,14 @@ def kernel_of(image, folder):
 
 
 class Guest:
-    """QEMU, and its serial console. The kernel says what is worse than `loglevel` there."""
+    """QEMU, and its serial console. The kernel says what is worse than `loglevel` there. `before` is as for
+    qemu()."""
 
-    def __init__(self, disks, folder, *more, loglevel=3, timeout=TIMEOUT):
+    def __init__(self, disks, folder, *more, loglevel=3, timeout=TIMEOUT, before=lambda: None):
         self.timeout = timeout
         self.process = qemu(disks, "-kernel", os.path.join(folder, "vmlinuz"), "-initrd", os.path.join(folder, "initrd"),
                             "-append", f"console=ttyS0 quiet loglevel={loglevel} nokaslr mitigations=off lpj=4000000 tsc=reliable "
-                            "no_timer_check cryptomgr.notests=1 8250.nr_uarts=1 random.trust_cpu=on", *more)
+                            "no_timer_check cryptomgr.notests=1 8250.nr_uarts=1 random.trust_cpu=on", *more, before=before)
         self.seen = b""
         self.ready = self.answer(b"ready")
 

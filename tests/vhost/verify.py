@@ -4,7 +4,7 @@
 mayfly-disks, whose cipher has sectors of 4096 bytes and of 512, while workers, QEMU and in the end the keeper are killed.
 
 fio writes in rounds, each with data of its own, and reads all of it back in the same run. KILLS times a worker is killed at
-a random moment meanwhile; the moments come from SEED. Once for ten kills and more QEMU is killed under load: then what
+a random moment meanwhile; the moments come from SEED. One more is killed before each guest begins. Once for ten kills and more QEMU is killed under load: then what
 had been written and flushed before is there. A guest that was started anew reads all once more. A worker that was killed
 shows as no error in the guest. A keeper that was killed takes its worker with it and leaves no process with the disks or
 the keys; the guest waits, and goes on when the disks are served again. Last, OpenSSL finds a text in the files.
@@ -87,7 +87,8 @@ class VerifiedGuest(Guest):
         drives = []
         for name, path, form in (("root", files.image, "qcow2"), ("tools", files.tools, "raw")):
             drives += ["-drive", f"id={name},file={path},format={form},if=none,snapshot=on", "-device", f"virtio-blk-pci,drive={name}"]
-        super().__init__(disks, files.folder, *drives, "-smp", "2", "-no-reboot", loglevel=4, timeout=TIMEOUT)
+        super().__init__(disks, files.folder, *drives, "-smp", "2", "-no-reboot", loglevel=4, timeout=TIMEOUT,
+                         before=disks.kill_worker)
         assert "disks=vda:root:ext4,vdb:tools:ext4,vdc:-:unknown,vdd:-:unknown" in self.ready, self.ready
 
     def fio(self, *words):
@@ -162,16 +163,12 @@ class Written:
 
 
 class Kills(threading.Thread):
-    """Kills the worker again and again, at random moments after QEMU has connected, which takes it a second or two.
-
-    In a run that also killed workers to which QEMU was just connecting, a guest once waited for its disks for good. Why is not
-    known yet.
-    """
+    """Kills the worker again and again, at random moments: also just after it has begun."""
 
     def __init__(self, disks, guest, n, chance):
         super().__init__()
         self.disks, self.guest, self.n = disks, guest, n
-        self.pauses = [chance.uniform(2.5, 5) for _ in range(n)]
+        self.pauses = [chance.uniform(0.05, 2.5) for _ in range(n)]
         self.under_way, self.fault = [], None
         self.start()
 
@@ -236,7 +233,10 @@ class Run:
         for pause in (self.chance.uniform(0, 1), 0):
             end = time.monotonic() + TIMEOUT
             while guest.under_way() == 0:
-                assert time.monotonic() < end and not guest.has(b"ran"), f"the guest does not write: {guest.seen.decode(errors='replace')}"
+                assert time.monotonic() < end, f"the guest does not write: {guest.seen.decode(errors='replace')}"
+                if guest.has(b"ran"):
+                    guest.end_round()
+                    guest.begin_round()
                 guest.take(0.005)
             time.sleep(pause)
 
