@@ -56,6 +56,14 @@ static int begin_line(char *line, size_t size)
     return (int)strftime(line, size, "%FT%TZ ", gmtime_r(&now.tv_sec, &broken_down));
 }
 
+/* Drops the program's name at the beginning of what it says: the line begins with it. */
+static void drop_name(char *said)
+{
+    size_t n = strlen(program_name);
+    if (strncmp(said, program_name, n) == 0 && strncmp(said + n, ": ", 2) == 0)
+        memmove(said, said + n + 2, strlen(said + n + 2) + 1);
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     static const char *const words[] = {"", "warning: ", "", "debug: "};
@@ -69,6 +77,7 @@ void log_line(enum log_level level, const char *format, ...)
     va_start(ap, format);
     vsnprintf(line + n, sizeof line - (size_t)n - 1, format, ap);
     va_end(ap);
+    drop_name(line + n);
 
     size_t len = strlen(line);
     line[len++] = '\n';

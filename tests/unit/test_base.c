@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/place.h"
 #include "base/process.h"
 #include "base/str.h"
@@ -368,6 +369,26 @@ static void parts_are_found(void **state)
     assert_int_equal(access(path, R_OK), 0);
 }
 
+/* Errors of a program name it, since they go to others, too. */
+static void a_line_names_its_program_once(void **state)
+{
+    (void)state;
+    char said[100] = "";
+    int ends[2], before = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    dup2(ends[1], STDERR_FILENO);
+    log_set_program("part");
+    log_error("part: is full");
+    log_warning("part %s", "of it");
+    log_set_program("mayfly");
+    dup2(before, STDERR_FILENO);
+    assert_true(read(ends[0], said, sizeof said - 1) > 0);
+    assert_string_equal(said, "part: is full\npart: warning: part of it\n");
+    fd_close(before);
+    fd_close(ends[0]);
+    fd_close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +409,7 @@ int main(void)
         cmocka_unit_test(programs_get_their_signals),
         cmocka_unit_test(failing_programs_are_told),
         cmocka_unit_test(parts_are_found),
+        cmocka_unit_test(a_line_names_its_program_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
