@@ -46,10 +46,8 @@ int connection_place(const struct vhost_message *m)
     for (unsigned i = 0; i < ARRAY_SIZE(of_device); i++)
         if (of_device[i] == m->header.request)
             return (int)i;
-    bool brings_fd = m->header.request == VHOST_SET_VRING_KICK || m->header.request == VHOST_SET_VRING_CALL ||
-                     m->header.request == VHOST_SET_VRING_ERR;
-    /* all of these begin with the number of the queue */
-    return place_in_queue(brings_fd ? m->number & VHOST_VRING_INDEX : m->state.index, m->header.request);
+    uint64_t queue = vhost_is_about_event(m) ? m->number & VHOST_VRING_INDEX : m->state.index;
+    return place_in_queue(queue, m->header.request);
 }
 
 int connection_place_of_kick(unsigned queue)

@@ -31,24 +31,17 @@ static bool is_unix_socket(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
 }
 
-static bool fits(uint32_t request, int fd)
+static bool fits(const struct vhost_message *m, int fd)
 {
-    switch (request) {
-    case VHOST_SET_VRING_KICK:
-    case VHOST_SET_VRING_CALL:
-    case VHOST_SET_VRING_ERR:
+    if (vhost_is_about_event(m))
         return is_eventfd(fd);
-    case VHOST_SET_BACKEND_REQ_FD:
-        return is_unix_socket(fd);
-    default:
-        return is_memory(fd);
-    }
+    return m->header.request == VHOST_SET_BACKEND_REQ_FD ? is_unix_socket(fd) : is_memory(fd);
 }
 
 int vhost_message_check_fds(const struct vhost_message *m)
 {
     for (unsigned i = 0; i < m->n_fds; i++)
-        if (!fits(m->header.request, m->fd[i]))
+        if (!fits(m, m->fd[i]))
             return -EPROTO;
     return 0;
 }

@@ -142,10 +142,8 @@ static int peek_whole(int socket, unsigned limit_msec, struct vhost_message *m)
 static bool brings_fds(const struct vhost_message *m)
 {
     uint32_t request = m->header.request;
-    bool may_lack_it =
-        request == VHOST_SET_VRING_KICK || request == VHOST_SET_VRING_CALL || request == VHOST_SET_VRING_ERR;
     return request < ARRAY_SIZE(rules) && rules[request].fds_max > 0 &&
-           !(may_lack_it && m->number & VHOST_VRING_NO_FD);
+           !(vhost_is_about_event(m) && m->number & VHOST_VRING_NO_FD);
 }
 
 /* Copies the descriptors of the message. Only for a message that brings some: else the kernel would copy

@@ -109,6 +109,14 @@ struct vhost_message {
     unsigned n_fds;
 };
 
+/* True if the message is about an eventfd of a queue. It brings one unless VHOST_VRING_NO_FD says otherwise.
+ */
+static inline bool vhost_is_about_event(const struct vhost_message *m)
+{
+    uint32_t r = m->header.request;
+    return r == VHOST_SET_VRING_KICK || r == VHOST_SET_VRING_CALL || r == VHOST_SET_VRING_ERR;
+}
+
 /* Reads the next message, but leaves it in the socket. Waits at most `limit_msec` for all of it. 1: a message
  * came; 0: the front end has closed; -EPROTO: its version, its size or the number of its descriptors is
  * wrong; -ETIMEDOUT: only a part came. A message that brings descriptors must come in one piece. */
