@@ -28,15 +28,11 @@ struct keeper {
 /* Signals the worker. If there is none, the next one looks at the disks when it begins. */
 void keeper_signal(const struct keeper *k, int signal);
 
-/* Notes that the worker serves: it has its keys, and whoever has started the keeper need not wait any more.
- */
-void keeper_served(struct keeper *k);
-
 /* keeper-notes.c: accepts a front end of a disk, if one has come. */
 void keeper_accept(struct keeper *k, unsigned disk);
 
 /* keeper-notes.c: forgets the front end of a disk. */
 void keeper_end_connection(struct keeper *k, unsigned disk);
 
-/* keeper-notes.c: takes one note of the worker. False: there is none. */
-bool keeper_take_note(struct keeper *k);
+/* keeper-notes.c: takes one note of the worker. Returns its kind (enum note_kind); 0: there is none. */
+uint32_t keeper_take_note(struct keeper *k);

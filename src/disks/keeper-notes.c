@@ -57,20 +57,18 @@ void keeper_end_connection(struct keeper *k, unsigned disk)
 
 static void carry_out(struct keeper *k, struct note *n)
 {
-    if (n->kind == NOTE_SERVES)
-        keeper_served(k);
-    else if (n->kind == NOTE_HANDLED && n->disk < k->n) {
+    if (n->kind == NOTE_HANDLED && n->disk < k->n) {
         connection_handled(&k->connections[n->disk], n);
         tell_worker(k, &(struct note){.kind = NOTE_TAKEN, .disk = n->disk});
     } else if (n->kind == NOTE_GONE && n->disk < k->n)
         keeper_end_connection(k, n->disk);
 }
 
-bool keeper_take_note(struct keeper *k)
+uint32_t keeper_take_note(struct keeper *k)
 {
     struct note n;
     if (k->notes < 0)
-        return false;
+        return 0;
     int r = note_receive(k->notes, &n);
     if (r == 0) {
         carry_out(k, &n);
@@ -79,5 +77,5 @@ bool keeper_take_note(struct keeper *k)
         k->notes = fd_close(k->notes);
         keeper_signal(k, SIGKILL);
     }
-    return r == 0;
+    return r == 0 ? n.kind : 0;
 }

@@ -121,7 +121,8 @@ static void take_signals(struct keeper *k)
     }
 }
 
-void keeper_served(struct keeper *k)
+/* The worker has its keys, and whoever has started the keeper need not wait any more. */
+static void worker_serves(struct keeper *k)
 {
     log_set_file(KEEPER_LOG_BYTES);
     end_handovers(k);
@@ -129,6 +130,15 @@ void keeper_served(struct keeper *k)
         log_warning("nobody waits any more for the disks to be served");
     k->ready = fd_close(k->ready);
     k->has_served = true;
+}
+
+/* Takes one note of the worker. False: there is none. */
+static bool take_note(struct keeper *k)
+{
+    uint32_t kind = keeper_take_note(k);
+    if (kind == NOTE_SERVES)
+        worker_serves(k);
+    return kind != 0;
 }
 
 static void end_unused(struct keeper *k)
@@ -177,7 +187,7 @@ static bool wait_once(struct keeper *k, int limit_msec)
     if (p[2].revents)
         tenure_opener_ended(k->tenure);
     if (p[3].revents)
-        keeper_take_note(k);
+        take_note(k);
     for (unsigned i = 0; i < k->n; i++)
         if (p[4 + i].revents && p[4 + i].fd == k->disks[i].listen_fd)
             keeper_accept(k, i);
@@ -204,7 +214,7 @@ static int check_end(struct keeper *k, struct error *e)
     char text[80];
     int status = process_wait(k->worker, END_MSEC);
     k->worker = 0;
-    while (status >= 0 && keeper_take_note(k)) {
+    while (status >= 0 && take_note(k)) {
         /* what it said last */
     }
     if (k->is_ending && status >= 0)
