@@ -157,9 +157,8 @@ void device_adopt(struct device *d, struct connection *c)
 {
     struct error e = ERROR_NONE;
     device_connect(d, TAKE_FD(c->socket));
-    int r = is_hung_up(d->socket) ? error_set(&e, -ECONNRESET, "disk %s: the front end is gone", d->disk->id)
-                                  : adopt_messages(d, c, &e);
-    connection_end(c); /* in this process */
+    int r = is_hung_up(d->socket) ? -ECONNRESET : adopt_messages(d, c, &e); /* it may have gone, too */
+    connection_end(c);                                                      /* in this process */
     if (r == 0)
         r = find_places(d, &e);
     if (r == 0)
@@ -168,7 +167,8 @@ void device_adopt(struct device *d, struct connection *c)
         device_tell_size(d); /* it may have changed before this worker began */
         return;
     }
-    log_warning("%s", e.text);
+    if (e.errnum < 0)
+        log_warning("%s", e.text);
     disconnect(d);
 }
 
