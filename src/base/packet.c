@@ -3,8 +3,6 @@
  * closed. */
 #include "base/packet.h"
 
-#include "base/fd.h"
-
 #include <errno.h>
 
 static int send_message(int socket, struct msghdr *m, const int fds[], unsigned n)
@@ -49,8 +47,7 @@ static int receive(int socket, struct iovec part, size_t *ret_size, int ret_fds[
     if (n < 0)
         return n;
     if (got == 0 || (m.msg_flags & MSG_TRUNC)) {
-        while (n > 0)
-            fd_close(ret_fds[--n]);
+        rights_close(ret_fds, (unsigned)n);
         return got == 0 ? -ECONNRESET : -EPROTO;
     }
     *ret_size = (size_t)got;

@@ -40,7 +40,12 @@ int rights_take(struct msghdr *m, int fds[], unsigned limit)
     }
     if (n <= limit && !(m->msg_flags & MSG_CTRUNC))
         return (int)n;
-    while (n > 0)
-        fd_close(fds[--n]);
+    rights_close(fds, n);
     return -EPROTO;
+}
+
+void rights_close(const int fds[], unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        fd_close(fds[i]);
 }

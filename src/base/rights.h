@@ -22,3 +22,6 @@ void rights_expect(struct msghdr *m, union rights_room *room);
 /* Takes the descriptors out of a message that was received. `fds` has room for RIGHTS_MAX. Returns how many
  * came. -EPROTO: more than `limit`; all are closed. */
 int rights_take(struct msghdr *m, int fds[], unsigned limit) _must_check_;
+
+/* Closes `n` descriptors. Those that are -1 were taken. */
+void rights_close(const int fds[], unsigned n);

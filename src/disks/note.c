@@ -33,8 +33,7 @@ int note_send(int socket, const struct note *n)
 
 void note_end(struct note *n)
 {
-    for (unsigned i = 0; i < n->n_fds; i++)
-        fd_close(n->fd[i]);
+    rights_close(n->fd, n->n_fds);
     n->n_fds = 0;
 }
 

@@ -3,7 +3,6 @@
 #include "disks/vhost-message.h"
 
 #include "base/clock.h"
-#include "base/fd.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -199,8 +198,7 @@ int vhost_take(int socket, size_t bytes)
 
 void vhost_message_end(struct vhost_message *m)
 {
-    for (unsigned i = 0; i < m->n_fds; i++)
-        fd_close(m->fd[i]);
+    rights_close(m->fd, m->n_fds);
     m->n_fds = 0;
 }
 
