@@ -157,8 +157,8 @@ void device_adopt(struct device *d, struct connection *c)
 {
     struct error e = ERROR_NONE;
     device_connect(d, TAKE_FD(c->socket));
-    int r = is_hung_up(d->socket) ? -ECONNRESET : adopt_messages(d, c, &e); /* it may have gone, too */
-    connection_end(c);                                                      /* in this process */
+    int r = is_hung_up(d->socket) ? -ECONNRESET : adopt_messages(d, c, &e);
+    connection_end(c); /* the keeper has its own */
     if (r == 0)
         r = find_places(d, &e);
     if (r == 0)
