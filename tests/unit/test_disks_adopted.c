@@ -40,6 +40,12 @@ static int begin(void **state)
     return failed ? -1 : 0;
 }
 
+static void set_up(struct served *s, struct front *f, const struct front_options *o)
+{
+    served_start(s, &options);
+    assert_int_equal(front_open(f, served_connect(s), o), 0);
+}
+
 static void end(struct served *s, struct front *f)
 {
     front_close(f);
@@ -101,8 +107,7 @@ static bool set_up_with_kill(int n, bool acknowledged)
     o.before_message = kill_before_message;
     o.context = &k;
     o.acknowledged = acknowledged;
-    served_start(&s, &options);
-    assert_int_equal(front_open(&f, served_connect(&s), &o), 0);
+    set_up(&s, &f, &o);
     expect_service(&s, &f);
     end(&s, &f);
     return k.left < 0;
@@ -128,24 +133,31 @@ static void killed_before_each_acknowledged_message(void **state)
     kill_before_each_message(true);
 }
 
+static const struct vhost_message size_question = {
+    .header = {VHOST_GET_CONFIG, VHOST_VERSION, VHOST_CONFIG_HEAD + 8}, .config = {.bytes = 8}};
+
+static void expect_size(struct front *f)
+{
+    struct vhost_message m;
+    uint64_t sectors;
+    assert_int_equal(front_receive_answer(f, &m), 0);
+    memcpy(&sectors, m.config.data, sizeof sectors);
+    assert_int_equal(sectors, DISK_BYTES / 512);
+}
+
 /* The worker has read the beginning of the message, which the next one must read again. */
 static void killed_within_a_message(void **state)
 {
     (void)state;
     struct served s;
     struct front f;
-    struct vhost_message m = {.header = {VHOST_GET_CONFIG, VHOST_VERSION, VHOST_CONFIG_HEAD + 8},
-                              .config = {.bytes = 8}};
-    served_start(&s, &options);
-    assert_int_equal(front_open(&f, served_connect(&s), &two_queues), 0);
+    const struct vhost_message m = size_question;
+    set_up(&s, &f, &two_queues);
     assert_int_equal(send(f.socket, &m.header, sizeof m.header, 0), sizeof m.header);
     usleep(100000);
     kill_worker(&s);
     assert_int_equal(send(f.socket, &m.config, m.header.size, 0), m.header.size);
-    assert_int_equal(front_receive_answer(&f, &m), 0);
-    uint64_t sectors;
-    memcpy(&sectors, m.config.data, sizeof sectors);
-    assert_int_equal(sectors, DISK_BYTES / 512);
+    expect_size(&f);
     expect_service(&s, &f);
     end(&s, &f);
 }
@@ -156,19 +168,14 @@ static void a_message_in_two_pieces(void **state)
     (void)state;
     struct served s;
     struct front f;
-    struct vhost_message m = {.header = {VHOST_GET_CONFIG, VHOST_VERSION, VHOST_CONFIG_HEAD + 8},
-                              .config = {.bytes = 8}};
-    uint64_t sectors;
-    served_start(&s, &options);
-    assert_int_equal(front_open(&f, served_connect(&s), &two_queues), 0);
+    const struct vhost_message m = size_question;
+    set_up(&s, &f, &two_queues);
     assert_int_equal(send(f.socket, &m.header, sizeof m.header, 0), sizeof m.header);
     usleep(50000);
     assert_int_equal(send(f.socket, &m.config, 3, 0), 3);
     usleep(50000);
     assert_int_equal(send(f.socket, (char *)&m.config + 3, m.header.size - 3, 0), m.header.size - 3);
-    assert_int_equal(front_receive_answer(&f, &m), 0);
-    memcpy(&sectors, m.config.data, sizeof sectors);
-    assert_int_equal(sectors, DISK_BYTES / 512);
+    expect_size(&f);
     end(&s, &f);
 }
 
@@ -178,8 +185,7 @@ static void killed_with_messages_waiting(void **state)
     (void)state;
     struct served s;
     struct front f;
-    served_start(&s, &options);
-    assert_int_equal(front_open(&f, served_connect(&s), &two_queues), 0);
+    set_up(&s, &f, &two_queues);
     assert_int_equal(front_stop_queue(&f, 1), 0);
     pid_t worker = served_worker(&s);
     kill(worker, SIGSTOP);
@@ -207,8 +213,7 @@ static int ask_something(struct front *f)
 
 static int enable(struct front *f, unsigned queue, uint32_t on)
 {
-    const struct vhost_message m = {.header = {VHOST_SET_VRING_ENABLE, 0, 8}, .state = {queue, on}};
-    int r = front_tell(f, &m, NULL, 0);
+    int r = front_enable_queue(f, queue, on);
     return r < 0 ? r : ask_something(f);
 }
 
@@ -227,8 +232,7 @@ static void killed_while_stopped(void **state)
     (void)state;
     struct served s;
     struct front f;
-    served_start(&s, &options);
-    assert_int_equal(front_open(&f, served_connect(&s), &two_queues), 0);
+    set_up(&s, &f, &two_queues);
     expect_service(&s, &f);
     const struct iovec part = {front_room(&f, 512, 512), 512};
     assert_int_equal(front_stop_queue(&f, 0), 0);
@@ -249,8 +253,7 @@ static void killed_before_it_says_where_a_queue_was(void **state)
     struct served s;
     struct front f;
     struct vhost_message base = {.header = {VHOST_GET_VRING_BASE, 0, sizeof base.state}};
-    served_start(&s, &options);
-    assert_int_equal(front_open(&f, served_connect(&s), &two_queues), 0);
+    set_up(&s, &f, &two_queues);
     for (int i = 0; i < 5; i++)
         expect_service(&s, &f);
     assert_int_equal(enable(&f, 0, 0), 0);
@@ -268,8 +271,7 @@ static void memory_that_was_told_again(void **state)
     (void)state;
     struct served s;
     struct front f;
-    served_start(&s, &options);
-    assert_int_equal(front_open(&f, served_connect(&s), &two_queues), 0);
+    set_up(&s, &f, &two_queues);
     for (unsigned regions = 8; regions > 0; regions /= 2) {
         f.options.regions = regions;
         assert_int_equal(front_tell_memory(&f), 0);
@@ -289,8 +291,7 @@ static void a_disk_that_grew_without_a_worker(void **state)
     int ends[2];
     const struct vhost_message backend = {.header = {VHOST_SET_BACKEND_REQ_FD, 0, 0}};
     struct vhost_message told;
-    served_start(&s, &options);
-    assert_int_equal(front_open(&f, served_connect(&s), &two_queues), 0);
+    set_up(&s, &f, &two_queues);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     assert_int_equal(front_tell(&f, &backend, &ends[1], 1), 0);
     fd_close(ends[1]);
@@ -323,8 +324,7 @@ static void a_front_end_without_a_list(void **state)
     struct front f;
     struct front_options o = two_queues;
     o.no_inflight = true;
-    served_start(&s, &options);
-    assert_int_equal(front_open(&f, served_connect(&s), &o), 0);
+    set_up(&s, &f, &o);
     expect_service(&s, &f);
     assert_int_equal(enable(&f, 0, 0), 0);
     assert_int_equal(enable(&f, 1, 0), 0);
@@ -343,8 +343,7 @@ static void a_front_end_that_is_refused(void **state)
     struct served s;
     struct front f, next = {.inflight_fd = -1, .memory_fd = -1};
     const struct vhost_message wrong = {.header = {VHOST_SET_VRING_NUM, 0, 8}, .state = {0, 3}};
-    served_start(&s, &options);
-    assert_int_equal(front_open(&f, served_connect(&s), &two_queues), 0);
+    set_up(&s, &f, &two_queues);
     assert_int_equal(front_tell(&f, &wrong, NULL, 0), 0);
     assert_true(is_disconnected(&f));
     next.socket = served_connect(&s);
@@ -364,8 +363,7 @@ static void a_front_end_that_goes_with_its_worker(void **state)
     (void)state;
     struct served s;
     struct front f, next;
-    served_start(&s, &options);
-    assert_int_equal(front_open(&f, served_connect(&s), &two_queues), 0);
+    set_up(&s, &f, &two_queues);
     kill(served_worker(&s), SIGKILL);
     front_close(&f);
     assert_int_equal(front_open(&next, served_connect(&s), &two_queues), 0);

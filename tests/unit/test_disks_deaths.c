@@ -151,12 +151,6 @@ static void expect_silence(const struct front *f)
     assert_int_equal(errno, EAGAIN);
 }
 
-static int enable(struct front *f, unsigned queue, uint32_t on)
-{
-    const struct vhost_message m = {.header = {VHOST_SET_VRING_ENABLE, 0, 8}, .state = {queue, on}};
-    return front_tell(f, &m, NULL, 0);
-}
-
 static void change_memory(struct guest *g)
 {
     g->front.options.regions = 2;
@@ -165,8 +159,8 @@ static void change_memory(struct guest *g)
 
 static void pause_a_queue(struct guest *g)
 {
-    assert_int_equal(enable(&g->front, 1, 0), 0);
-    assert_int_equal(enable(&g->front, 1, 1), 0);
+    assert_int_equal(front_enable_queue(&g->front, 1, 0), 0);
+    assert_int_equal(front_enable_queue(&g->front, 1, 1), 0);
 }
 
 static void stop_a_queue(struct guest *g)

@@ -170,6 +170,11 @@ static uint64_t user_address(const struct front *f, const void *p)
     return front_address(f, p) - FRONT_GUEST_BASE + FRONT_USER_BASE;
 }
 
+int front_enable_queue(struct front *f, unsigned i, uint32_t on)
+{
+    return tell_state(f, VHOST_SET_VRING_ENABLE, i, on);
+}
+
 /* Until the server has given back all that lies in the ring. */
 static void await_idle(const struct front_queue *q)
 {
@@ -188,7 +193,7 @@ static int enable_before_call(struct front *f, unsigned i)
     if (r == 0)
         r = tell_fd(f, VHOST_SET_VRING_KICK, i, f->queue[i].kick);
     if (r == 0)
-        r = tell_state(f, VHOST_SET_VRING_ENABLE, i, 1);
+        r = front_enable_queue(f, i, 1);
     await_idle(&f->queue[i]);
     return r < 0 ? r : tell_fd(f, VHOST_SET_VRING_CALL, i, f->queue[i].call);
 }
@@ -200,7 +205,7 @@ static int enable(struct front *f, unsigned i)
     int r = tell_fd(f, VHOST_SET_VRING_CALL, i, f->queue[i].call);
     if (r == 0)
         r = tell_fd(f, VHOST_SET_VRING_KICK, i, f->queue[i].kick);
-    return r < 0 ? r : tell_state(f, VHOST_SET_VRING_ENABLE, i, 1);
+    return r < 0 ? r : front_enable_queue(f, i, 1);
 }
 
 int front_start_queue(struct front *f, unsigned i)

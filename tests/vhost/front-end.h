@@ -77,8 +77,9 @@ int front_ask(struct front *f, struct vhost_message *m) _must_check_;
 int front_tell(struct front *f, const struct vhost_message *m, const int *fds, unsigned n_fds) _must_check_;
 int front_receive_answer(struct front *f, struct vhost_message *m) _must_check_;
 
-/* Stops a queue; starts it again. */
+/* Stops a queue; starts it again. Disables it (0), or enables it (1). */
 int front_stop_queue(struct front *f, unsigned queue) _must_check_;
+int front_enable_queue(struct front *f, unsigned queue, uint32_t on) _must_check_;
 int front_start_queue(struct front *f, unsigned queue) _must_check_;
 
 /* Tells of the memory, in as many regions as the options say. */
