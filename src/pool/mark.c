@@ -147,9 +147,11 @@ static int remove_one(struct pool *p, const struct volume *v, struct error *e)
         r = file_remove(p, &one->v, e);
     if (r < 0)
         return r;
-    pool_forget(p, v->lv);
     records_drop(&all, one);
-    return records_write(p->folder_fd, &all, e);
+    r = records_write(p->folder_fd, &all, e);
+    if (r == 0) /* else the connection may still name the disk, to remove its line */
+        pool_forget(p, v->lv);
+    return r;
 }
 
 int pool_remove(struct broker *b, const struct volume *const v[], size_t n, struct error *e)

@@ -410,21 +410,37 @@ static void copies_of_open_disks_need_shared_blocks(void **state)
     remove_doomed(b, &v);
 }
 
+static void expect_counts(struct broker *b, size_t volumes, size_t damaged, size_t untagged)
+{
+    _cleanup_inventory_ struct inventory *all = NULL;
+    OK(broker_list(b, &all, &e));
+    assert_int_equal(all->n_volumes, volumes);
+    assert_int_equal(all->n_damaged, damaged);
+    assert_int_equal(all->n_untagged, untagged);
+}
+
+/* Closes a disk, and copies it under the lock of the copy. */
+static struct volume close_and_copy(struct broker *b, const struct volume *v)
+{
+    struct volume copy = *v;
+    OK(broker_close(b, v, SETTLE_NOW, &e));
+    shares_blocks = false;
+    uuid_make(copy.disk);
+    OK(broker_lock(b, copy.disk, &e));
+    OK(broker_snapshot(b, v, key, copy.disk, 8 * MIB, &e));
+    snprintf(copy.role, sizeof copy.role, ROLE_SNAPSHOT);
+    volume_set_lv_name(&copy);
+    return copy;
+}
+
 /* One that is closed is: byte for byte, and holes stay holes. */
 static void closed_disks_are_copied(void **state)
 {
     (void)state;
     _cleanup_connection_ struct broker *b = begin();
-    struct volume v = make_with_contents(b), copy = v;
+    struct volume v = make_with_contents(b), copy = close_and_copy(b, &v);
     uint8_t one[8192], other[8192];
     struct stat st;
-    OK(broker_close(b, &v, SETTLE_NOW, &e));
-    shares_blocks = false;
-    uuid_make(copy.disk);
-    OK(broker_lock(b, copy.disk, &e));
-    OK(broker_snapshot(b, &v, key, copy.disk, 8 * MIB, &e));
-    snprintf(copy.role, sizeof copy.role, ROLE_SNAPSHOT);
-    volume_set_lv_name(&copy);
     _cleanup_close_ int from = open(path_of(&v), O_RDONLY | O_CLOEXEC);
     _cleanup_close_ int to = open(path_of(&copy), O_RDONLY | O_CLOEXEC);
     assert_int_equal(fstat(to, &st), 0);
@@ -437,6 +453,27 @@ static void closed_disks_are_copied(void **state)
     to = fd_close(to);
     const struct volume *gone = &copy;
     OK(broker_remove(b, &gone, 1, &e));
+    remove_doomed(b, &v);
+}
+
+/* A copy belongs to the connection that has locked it until it is gone: one whose file went, and whose line
+ * could not, can be removed again. */
+static void a_copy_that_was_half_removed_can_be_removed(void **state)
+{
+    (void)state;
+    _cleanup_connection_ struct broker *b = begin();
+    struct volume v = make_with_contents(b), copy = close_and_copy(b, &v);
+    const struct volume *gone = &copy;
+    char in_the_way[PATH_MAX];
+    broker_unlock(b, instance);
+    snprintf(in_the_way, sizeof in_the_way, "%s/%s/tags.new", config.pool_path, instance);
+    assert_int_equal(mkdir(in_the_way, 0700), 0);
+    REFUSED_WITH(-EISDIR, "its tags cannot be written", broker_remove(b, &gone, 1, &e));
+    assert_int_equal(access(path_of(&copy), F_OK), -1);
+    assert_int_equal(rmdir(in_the_way), 0);
+    OK(broker_remove(b, &gone, 1, &e));
+    expect_counts(b, 1, 0, 0);
+    OK(broker_lock(b, instance, &e));
     remove_doomed(b, &v);
 }
 
@@ -499,15 +536,6 @@ static void damage_is_told_and_kept(void **state)
     assert_int_equal(rename("away", away), 0);
     remove_doomed(b, &v);
     remove_doomed(b, &w);
-}
-
-static void expect_counts(struct broker *b, size_t volumes, size_t damaged, size_t untagged)
-{
-    _cleanup_inventory_ struct inventory *all = NULL;
-    OK(broker_list(b, &all, &e));
-    assert_int_equal(all->n_volumes, volumes);
-    assert_int_equal(all->n_damaged, damaged);
-    assert_int_equal(all->n_untagged, untagged);
 }
 
 /* A line that says what cannot be so. Each is told as damage, and no file is taken for one without a line. */
@@ -686,6 +714,7 @@ int main(void)
         cmocka_unit_test(another_disk_under_its_name_is_not_opened),
         cmocka_unit_test(copies_of_open_disks_need_shared_blocks),
         cmocka_unit_test(closed_disks_are_copied),
+        cmocka_unit_test(a_copy_that_was_half_removed_can_be_removed),
         cmocka_unit_test(damage_is_told_and_kept),
         cmocka_unit_test(lines_that_cannot_be_so),
         cmocka_unit_test(tags_that_cannot_be_read_are_no_missing_tags),
