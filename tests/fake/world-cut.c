@@ -21,6 +21,16 @@ static struct world *at_work(void)
     return w && w->storage == &pool_storage && !cut_spares ? w : NULL;
 }
 
+/* A process that has crashed reads nothing either, and so does not find that its work is done. */
+static bool is_dead(void)
+{
+    const struct world *w = at_work();
+    bool dead = w && w->crashed;
+    if (dead)
+        errno = EIO;
+    return dead;
+}
+
 /* True: the call is not made, and returns *ret. */
 static bool cut(const char *call, int *ret)
 {
@@ -79,7 +89,7 @@ int __wrap_openat64(int fd, const char *name, int flags, ...)
     va_end(ap);
     int r;
     if (!(flags & O_CREAT) && (flags & O_TMPFILE) != O_TMPFILE)
-        return __real_openat64(fd, name, flags, mode);
+        return is_dead() ? -1 : __real_openat64(fd, name, flags, mode);
     if (cut("openat", &r))
         return r < 0 ? r : open("/dev/null", O_RDWR | O_CLOEXEC);
     int made = __real_openat64(fd, name, flags, mode);
