@@ -159,12 +159,6 @@ static int settle_after(const struct context *c, const char *uuid, int first, st
     return first < 0 || r == 0 ? first : error_pass(e, r, &why);
 }
 
-void disks_uuids(void *const disks[], size_t n, const char *ret[])
-{
-    for (size_t i = 0; i < n; i++)
-        ret[i] = ((const struct disks *)disks[i])->instance->uuid;
-}
-
 /* Opens all before it waits for udevd, once for all; then each has its own result. */
 void disks_open(const struct context *c, void *const disks[], size_t n, struct error why[])
 {

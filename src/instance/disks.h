@@ -51,10 +51,6 @@ struct disks {
 int disks_look(const struct context *c, const struct model *m, const struct instance *i, enum map_use use,
                struct disks *ret, struct error *e) _must_check_;
 
-/* Lists the uuids of several instances: `disks` are the objects of a step that is done for several at
- * once. */
-void disks_uuids(void *const disks[], size_t n, const char *ret[]);
-
 /* Fetches the keys and opens the missing maps; a step for several at once. Its undo closes these maps. */
 void disks_open(const struct context *c, void *const disks[], size_t n, struct error why[]);
 int disks_open_undo(const struct context *c, void *disks, struct error *e);

@@ -3,6 +3,7 @@
 #include "instance/launch.h"
 #include "instance/lock.h"
 #include "instance/removal.h"
+#include "instance/starting.h"
 
 #include <stdio.h>
 
@@ -43,12 +44,27 @@ int launch_define_undo(const struct context *c, void *object, struct error *e)
     return domain_remove(c, ((struct launch_domain *)object)->recipient->uuid, e);
 }
 
+/* The instance as a model would have it once it runs; its volumes are listed in `volumes`. */
+static void launched_instance(const struct recipient *i, const struct volume *volumes[NEW_DISKS_EACH_MAX],
+                              struct instance *ret)
+{
+    *ret = (struct instance){.state = INSTANCE_RUNNING, .volumes = volumes, .n_volumes = i->n_disks};
+    memcpy(ret->uuid, i->uuid, sizeof ret->uuid);
+    memcpy(ret->name, i->name, sizeof ret->name);
+    for (size_t d = 0; d < i->n_disks; d++)
+        volumes[d] = &i->disks[d].v;
+}
+
 void launch_start(const struct context *c, void *const objects[], size_t n, struct error why[])
 {
-    const char *uuids[STEPS_AT_ONCE];
-    for (size_t i = 0; i < n; i++)
-        uuids[i] = ((const struct launch_domain *)objects[i])->recipient->uuid;
-    virt_start_many(c->virt, uuids, n, why);
+    const struct volume *volumes[STEPS_AT_ONCE][NEW_DISKS_EACH_MAX];
+    struct instance started[STEPS_AT_ONCE];
+    const struct instance *instances[STEPS_AT_ONCE];
+    for (size_t i = 0; i < n; i++) {
+        launched_instance(((const struct launch_domain *)objects[i])->recipient, volumes[i], &started[i]);
+        instances[i] = &started[i];
+    }
+    domains_start(c, instances, n, why);
 }
 
 int launch_start_undo(const struct context *c, void *object, struct error *e)
@@ -61,11 +77,8 @@ int launch_start_undo(const struct context *c, void *object, struct error *e)
 static void close_after_guest(const struct launch *l, const struct recipient *i)
 {
     const struct volume *volumes[NEW_DISKS_EACH_MAX];
-    struct instance started = {.state = INSTANCE_RUNNING, .volumes = volumes, .n_volumes = i->n_disks};
-    memcpy(started.uuid, i->uuid, sizeof started.uuid);
-    snprintf(started.name, sizeof started.name, "%s", i->name);
-    for (size_t d = 0; d < i->n_disks; d++)
-        volumes[d] = &i->disks[d].v;
+    struct instance started;
+    launched_instance(i, volumes, &started);
     model_close_after_guest(l->new.context, l->model, &started);
 }
 

@@ -4,13 +4,15 @@
 #include "instance/start.h"
 
 #include "instance/drift.h"
+#include "instance/starting.h"
 #include "instance/together.h"
 
 static void start_domains(const struct context *c, void *const disks[], size_t n, struct error why[])
 {
-    const char *uuids[STEPS_AT_ONCE];
-    disks_uuids(disks, n, uuids);
-    virt_start_many(c->virt, uuids, n, why);
+    const struct instance *instances[STEPS_AT_ONCE];
+    for (size_t i = 0; i < n; i++)
+        instances[i] = ((const struct disks *)disks[i])->instance;
+    domains_start(c, instances, n, why);
 }
 
 static int start_domain_undo(const struct context *c, void *disks, struct error *e)
@@ -61,8 +63,12 @@ static int open_again(const struct context *c, const char *uuid, struct error *e
 
 int instance_start_again(const struct context *c, const struct instance *i, struct error *e)
 {
+    struct error why = ERROR_NONE;
     int r = instance_is_served(i) ? open_again(c, i->uuid, e) : 0;
-    return r < 0 ? r : virt_start(c->virt, i->uuid, e);
+    if (r < 0)
+        return r;
+    domains_start(c, &i, 1, &why);
+    return why.errnum ? error_pass(e, why.errnum, &why) : 0;
 }
 
 /* A guest that is halted does not count as running. A guest that writes to an overlay may go on. */

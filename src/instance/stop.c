@@ -150,7 +150,8 @@ int instance_stop(const struct context *c, const char *name, unsigned timeout_se
 void domains_end(const struct context *c, void *const disks[], size_t n, struct error why[])
 {
     const char *uuids[STEPS_AT_ONCE];
-    disks_uuids(disks, n, uuids);
+    for (size_t i = 0; i < n; i++)
+        uuids[i] = ((const struct disks *)disks[i])->instance->uuid;
     virt_destroy_many(c->virt, uuids, n, why);
 }
 

@@ -5,6 +5,9 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
+
+#define LOOK_SEC 1 /* between two looks at a domain that is being started */
 
 typedef int call_fn(struct virt *v, const char *uuid, struct error *e);
 
@@ -27,33 +30,47 @@ static void *run(void *data)
     return NULL;
 }
 
-/* Signals go to the main thread. */
-static void start_threads(struct one all[], size_t n)
+/* Gives threads to the calls from `first` on. Signals go to the main thread. */
+static void start_threads(struct one all[], size_t first, size_t n)
 {
     sigset_t signals, before;
     sigfillset(&signals);
     pthread_sigmask(SIG_SETMASK, &signals, &before);
-    for (size_t i = 1; i < n; i++)
+    for (size_t i = first; i < n; i++)
         all[i].threaded = pthread_create(&all[i].thread, NULL, run, &all[i]) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* Waits for a call, whose domain is ended if it is hopeless. */
+static void join(struct one *o, size_t i, const struct virt_watch *watch)
+{
+    struct timespec until;
+    do {
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += LOOK_SEC;
+        if (pthread_clockjoin_np(o->thread, NULL, CLOCK_MONOTONIC, &until) != ETIMEDOUT)
+            return;
+    } while (!watch || !watch->is_hopeless(watch->context, i));
+    (void)!o->virt->ops->destroy(o->virt, o->uuid, NULL);
+    pthread_join(o->thread, NULL);
 }
 
 /* Makes the calls, each in its own thread. After a broken connection the main thread calls `again`, which
  * connects anew: no other thread may see that. */
 static void call_many(struct virt *v, call_fn *call, call_fn *again, const char *const uuids[], size_t n,
-                      struct error why[])
+                      const struct virt_watch *watch, struct error why[])
 {
     struct one all[VIRT_AT_ONCE];
     for (size_t i = 0; i < n; i++)
         all[i] = (struct one){.virt = v, .call = call, .uuid = uuids[i], .why = &why[i]};
     if (v->ops->threads)
-        start_threads(all, n);
+        start_threads(all, watch ? 0 : 1, n);
     for (size_t i = 0; i < n; i++)
         if (!all[i].threaded)
             run(&all[i]);
     for (size_t i = 0; i < n; i++)
         if (all[i].threaded)
-            pthread_join(all[i].thread, NULL);
+            join(&all[i], i, watch);
     for (size_t i = 0; i < n; i++)
         if (why[i].errnum == -ECONNREFUSED) {
             all[i].call = again;
@@ -61,12 +78,13 @@ static void call_many(struct virt *v, call_fn *call, call_fn *again, const char 
         }
 }
 
-void virt_start_many(struct virt *v, const char *const uuids[], size_t n, struct error why[])
+void virt_start_many(struct virt *v, const char *const uuids[], size_t n, const struct virt_watch *watch,
+                     struct error why[])
 {
-    call_many(v, v->ops->start, virt_start, uuids, n, why);
+    call_many(v, v->ops->start, virt_start, uuids, n, watch, why);
 }
 
 void virt_destroy_many(struct virt *v, const char *const uuids[], size_t n, struct error why[])
 {
-    call_many(v, v->ops->destroy, virt_destroy, uuids, n, why);
+    call_many(v, v->ops->destroy, virt_destroy, uuids, n, NULL, why);
 }

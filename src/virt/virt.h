@@ -227,10 +227,18 @@ int virt_redefine(struct virt *v, const char *xml, struct error *e) _must_check_
 int virt_start(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_shutdown(struct virt *v, const char *uuid, struct error *e) _must_check_;
 
-/* Start or end several domains at once. Fill in why[n]; errnum 0: it went well. libvirtd takes five requests
- * of a connection at a time, and its log warns of more. */
+/* Asked every second by the calling thread, until the domain of that index has been started. True: it never
+ * will be, and is ended. */
+struct virt_watch {
+    bool (*is_hopeless)(void *context, size_t i);
+    void *context;
+};
+
+/* Start or end several domains at once; `watch` may be NULL. Fill in why[n]; errnum 0: it went well. libvirtd
+ * takes five requests of a connection at a time, and its log warns of more. */
 #define VIRT_AT_ONCE 4
-void virt_start_many(struct virt *v, const char *const uuids[], size_t n, struct error why[]);
+void virt_start_many(struct virt *v, const char *const uuids[], size_t n, const struct virt_watch *watch,
+                     struct error why[]);
 void virt_destroy_many(struct virt *v, const char *const uuids[], size_t n, struct error why[]);
 
 int virt_reboot(struct virt *v, const char *uuid, struct error *e) _must_check_;

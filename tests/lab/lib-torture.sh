@@ -97,8 +97,8 @@ do_run() {
     mayfly start "$1"
     mayfly stop "$1" --timeout 0 --force
 }
-do_virsh() {
-    virsh -q -c "$torture_uri" start "$1"
+do_virsh() { # QEMU waits where the process that serves a disk was killed before QEMU came to it
+    timeout 60 virsh -q -c "$torture_uri" start "$1" || mayfly start "$1"
     virsh -q -c "$torture_uri" destroy "$1"
 }
 do_disk() { # one more, for a moment

@@ -45,18 +45,33 @@ static int get_paused_state(virDomainPtr domain, int *state, int *reason, unsign
     return r;
 }
 
-/* How many start at the same time. */
+/* How many start at the same time. One that is held does not start until it is destroyed. */
 static atomic_int starting, most_starting;
+static atomic_bool held;
 static int create_and_count(virDomainPtr domain)
 {
     int now = ++starting;
+    bool was_held = held;
+    for (int i = 0; i < 10000 && held; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     for (int i = 0; i < 500 && starting < VIRT_AT_ONCE; i++)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     if (now > most_starting)
         most_starting = now;
-    int r = virDomainCreate(domain);
+    int r = was_held ? -1 : virDomainCreate(domain);
     starting--;
     return r;
+}
+
+/* libvirt calls a domain active while it starts. */
+static int is_active_or_held(virDomainPtr domain)
+{
+    return held && starting > 0 ? 1 : virDomainIsActive(domain);
+}
+
+static int destroy_or_let_go(virDomainPtr domain)
+{
+    return atomic_exchange(&held, false) ? 0 : virDomainDestroy(domain);
 }
 
 static int connect(void **state)
@@ -70,6 +85,8 @@ static int connect(void **state)
     vir.DomainDefineXMLFlags = define_beside_intruder;
     vir.DomainGetState = get_paused_state;
     vir.DomainCreate = create_and_count;
+    vir.DomainIsActive = is_active_or_held;
+    vir.DomainDestroy = destroy_or_let_go;
     uuid_make(suite.uuid);
     return 0;
 }
@@ -422,7 +439,7 @@ static void several_start_at_once(void **state)
                  i, uuids[i]);
         assert_ok(virt_define(suite.virt, xml, &e), e);
     }
-    virt_start_many(suite.virt, of, VIRT_AT_ONCE, why);
+    virt_start_many(suite.virt, of, VIRT_AT_ONCE, NULL, why);
     assert_int_equal(most_starting, VIRT_AT_ONCE);
     for (size_t i = 0; i < VIRT_AT_ONCE; i++) {
         struct domain d;
@@ -432,7 +449,7 @@ static void several_start_at_once(void **state)
     }
     uuid_make(uuids[VIRT_AT_ONCE]);
     of[2] = uuids[VIRT_AT_ONCE];
-    virt_start_many(suite.virt, of, VIRT_AT_ONCE, why);
+    virt_start_many(suite.virt, of, VIRT_AT_ONCE, NULL, why);
     assert_int_equal(why[2].errnum, -ENOENT);
     virt_destroy_many(suite.virt, of, VIRT_AT_ONCE, why);
     for (size_t i = 0; i < VIRT_AT_ONCE; i++) {
@@ -440,6 +457,38 @@ static void several_start_at_once(void **state)
         assert_ok(virt_destroy(suite.virt, uuids[i], &e), e);
         assert_ok(virt_undefine(suite.virt, uuids[i], &(char *){NULL}, &e), e);
     }
+}
+
+static bool is_hopeless_at_last(void *looks, size_t i)
+{
+    assert_int_equal(i, 0);
+    return ++*(unsigned *)looks == 2;
+}
+
+/* The caller is asked meanwhile, and its thread is free for that. */
+static void a_start_without_hope_is_ended(void **state)
+{
+    static const char xml[] = "<domain type='test'><name>held</name><uuid>%s</uuid><memory>65536</memory>"
+                              "<os><type>hvm</type></os></domain>";
+    char uuid[UUID_TEXT], text[300];
+    const char *of[] = {uuid};
+    struct error e = ERROR_NONE, why;
+    unsigned looks = 0;
+    const struct virt_watch watch = {.is_hopeless = is_hopeless_at_last, .context = &looks};
+    (void)state;
+    if (lab_uri)
+        skip();
+    uuid_make(uuid);
+    snprintf(text, sizeof text, xml, uuid);
+    assert_ok(virt_define(suite.virt, text, &e), e);
+    held = true;
+    virt_start_many(suite.virt, of, 1, &watch, &why);
+    assert_int_equal(looks, 2);
+    assert_false(held); /* it was destroyed */
+    virt_start_many(suite.virt, of, 1, &watch, &why);
+    assert_int_equal(looks, 2); /* one that starts at once is not looked at */
+    assert_ok(virt_destroy(suite.virt, uuid, &e), e);
+    assert_ok(virt_undefine(suite.virt, uuid, &(char *){NULL}, &e), e);
 }
 
 static void without_a_daemon_it_says_so(void **state)
@@ -478,6 +527,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_disk_that_is_not_there_is_told, connect, suite_end),
         cmocka_unit_test_setup_teardown(a_new_connection_knows_the_same, connect, suite_end),
         cmocka_unit_test_setup_teardown(several_start_at_once, connect, suite_end),
+        cmocka_unit_test_setup_teardown(a_start_without_hope_is_ended, connect, suite_end),
         cmocka_unit_test_setup_teardown(a_domain_that_starts_or_ends_is_not_paused, connect, suite_end),
         cmocka_unit_test(domains_elsewhere_are_refused),
         cmocka_unit_test(without_a_daemon_it_says_so),

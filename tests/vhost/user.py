@@ -37,10 +37,21 @@ TEMPLATE = """<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/
   {os}
   <features><acpi/></features><on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>destroy</on_crash>
   <devices>
+    <emulator>{folder}/qemu</emulator>
     <serial type='unix'><source mode='bind' path='{folder}/console'/><target port='0'/></serial>
   </devices>
   {more}
 </domain>
+"""
+# QEMU, which waits before its first step while there is a file "hold".
+EMULATOR = """#!/bin/sh
+case "$*" in
+*guest={name},*)
+    if [ -e {folder}/home/hold ]; then : >{folder}/home/held; fi
+    while [ -e {folder}/home/hold ]; do sleep 0.1; done
+    ;;
+esac
+exec qemu-system-x86_64 "$@"
 """
 BIOS = "<os><type arch='x86_64' machine='pc'>hvm</type></os>"
 # Nobody has signed the guest's kernel.
@@ -192,6 +203,9 @@ def prepare(folder, image):
     os.unlink(plain)
     shutil.copy(image, os.path.join(folder, "guest.qcow2"))
     os.chmod(os.path.join(folder, "guest.qcow2"), 0o644)
+    with open(os.path.join(folder, "qemu"), "w", encoding="utf-8") as f:
+        f.write(EMULATOR.format(folder=folder, name=NAME))
+    os.chmod(os.path.join(folder, "qemu"), 0o755)
     with open(os.path.join(folder, "template.xml"), "w", encoding="utf-8") as f:
         f.write(TEMPLATE.format(folder=folder, mib=192, os=BIOS, more=KERNEL.format(folder=folder)))
     with open(os.path.join(folder, "uefi.xml"), "w", encoding="utf-8") as f:
@@ -216,6 +230,39 @@ def launch(user, root, template="template.xml"):
     return guest
 
 
+def start_and_lose_servers(user, meanwhile):
+    """`mayfly start`, whose servers of disks are killed before QEMU comes to them; its process."""
+    with open("hold", "wb"):
+        pass
+    start = subprocess.Popen([user.mayfly, "start", NAME], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    wait_for("QEMU is held", lambda: os.path.exists("held"))
+    os.unlink("held")
+    meanwhile()
+    for pid in user.keepers():
+        os.kill(pid, signal.SIGKILL)
+    return start
+
+
+def servers_end_at_start(user):
+    keys = os.path.join(user.home, ".local/share/mayfly/keys")
+    start = start_and_lose_servers(user, lambda: os.rename(keys, "away"))
+    said = start.communicate(timeout=TIMEOUT)[1]
+    os.rename("away", keys)
+    os.unlink("hold")
+    assert start.returncode != 0 and "has ended" in said, (start.returncode, said)
+    assert user.state() == "shut off" and user.keepers() == [], (user.state(), user.keepers())
+    ok("the processes that serve its disks were killed at its start, and its key was away: the start has failed")
+
+    start = start_and_lose_servers(user, lambda: None)
+    time.sleep(3)  # they are started again meanwhile
+    os.unlink("hold")
+    said = start.communicate(timeout=TIMEOUT)[1]
+    assert start.returncode == 0, (start.returncode, said)
+    Guest(user.folder).ask("read", f"read vda {TEXT}", f"read vdb {TEXT}")
+    ok("with its key they were started again, and the guest came up")
+    user.run("stop", "--force", NAME)
+
+
 def life(user):
     folder = user.folder
     guest = launch(user, "1G")
@@ -224,6 +271,7 @@ def life(user):
 
     user.run("stop", "--force", NAME)
     assert user.state() == "shut off" and user.keepers() == [], (user.state(), user.keepers())
+    servers_end_at_start(user)
     # without Mayfly its disks are closed, and QEMU waits for them
     with subprocess.Popen(["virsh", "-q", "-c", "qemu:///session", "start", NAME]) as virsh:
         time.sleep(3)
