@@ -9,7 +9,7 @@
  * nothing to take, as a guest does. Each block that is written has its place in each of its sectors, and what
  * is read is looked at: either zeros or that.
  */
-#include "front-end.h"
+#include "bench/front-end.h"
 
 #include "base/fd.h"
 #include "base/str.h"

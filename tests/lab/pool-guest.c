@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* As a guest: `pool-guest write SOCKET TEXT` fills the first block of the disk with that text, and syncs it.
  * `pool-guest read SOCKET...` prints the first line of the first block of each. */
+#include "bench/front-end.h"
 #include "disks/disk.h"
-#include "front-end.h"
 
 #include <stdio.h>
 #include <stdlib.h>

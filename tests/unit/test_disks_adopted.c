@@ -2,8 +2,8 @@
 /* A worker of mayfly-disks that is killed while a front end sets its disk up, or has stopped its queues: the
  * next one goes on with the same connection, and the front end does not notice. */
 #include "base/fd.h"
+#include "bench/front-end.h"
 #include "crypt/cipher.h"
-#include "front-end.h"
 #include "served.h"
 
 #include "unit.h"

@@ -2,9 +2,9 @@
 /* mayfly-disks from the socket to the file: what a guest reads is what it wrote, what lies in the file is
  * what dm-crypt would have there (OpenSSL reads it), and a killed worker loses nothing. */
 #include "base/fd.h"
+#include "bench/front-end.h"
 #include "crypt/cipher.h"
 #include "disks/block-request.h"
-#include "front-end.h"
 #include "served.h"
 
 #include "unit.h"

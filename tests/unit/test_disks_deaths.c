@@ -3,9 +3,9 @@
  * the guest's memory: no answer is lost or comes twice, no request either, and what the guest wrote is there.
  */
 #include "base/fd.h"
+#include "bench/front-end.h"
 #include "crypt/cipher.h"
 #include "disks/device.h"
-#include "front-end.h"
 #include "served.h"
 
 #include "unit.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A guest that does nothing wakes nobody: keeper and worker sleep without a limit, and each queue does. */
+#include "bench/front-end.h"
 #include "crypt/cipher.h"
-#include "front-end.h"
 #include "served.h"
 
 #include "unit.h"

@@ -2,8 +2,8 @@
 /* Guests and front ends that lie to mayfly-disks: the queue is closed, or the connection; the worker lives,
  * and whatever is right goes on. */
 #include "base/fd.h"
+#include "bench/front-end.h"
 #include "crypt/cipher.h"
-#include "front-end.h"
 #include "served.h"
 
 #include "unit.h"

@@ -2,9 +2,9 @@
 /* Keepers of mayfly-disks as mayfly starts, finds and ends them: the program itself, and a front end. */
 #include "base/clock.h"
 #include "base/fd.h"
+#include "bench/front-end.h"
 #include "child.h"
 #include "engine/engine-internal.h"
-#include "front-end.h"
 
 #include "folder.h"
 #include "volume-sample.h"

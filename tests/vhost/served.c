@@ -3,9 +3,9 @@
 #include "served.h"
 
 #include "base/fd.h"
+#include "bench/front-end.h"
 #include "disks/keeper.h"
 #include "disks/sandbox.h"
-#include "front-end.h"
 
 #include <fcntl.h>
 #include <openssl/evp.h>

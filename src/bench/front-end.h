@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A front end of vhost-user-blk for tests and benchmarks: what QEMU is to a server of disks, with a memory
+/* A front end of vhost-user-blk for benchmarks and tests: what QEMU is to a server of disks, with a memory
  * file for the guest's RAM. It can do all that is right; what is wrong a test writes into the rings itself.
  *
  *     front_open(&f, socket, &(struct front_options){.queues = 1, .size = 64, .memory_bytes = 16 << 20});
@@ -61,8 +61,12 @@ struct front {
  * included, takes longer than the limit; 0: there is none. */
 int front_connect(const char *path, unsigned limit_sec) _must_check_;
 
-/* Negotiates and starts the queues. 0 or a negative errno. */
+/* Makes the memory, negotiates and starts the queues. 0 or a negative errno. `socket` is the front's from
+ * then on. The caller closes the front, also after a failure. */
 int front_open(struct front *f, int socket, const struct front_options *o) _must_check_;
+
+/* Negotiates and starts the queues; for front_open() and front_reconnect(). */
+int front_start(struct front *f) _must_check_;
 
 /* After the other side has died: the same memory, rings and file of requests under way on another connection.
  */
@@ -85,9 +89,14 @@ int front_start_queue(struct front *f, unsigned queue) _must_check_;
 /* Tells of the memory, in as many regions as the options say. */
 int front_tell_memory(struct front *f) _must_check_;
 
-/* Room in the guest's memory, which is never given back, and the guest's address of what lies there. */
+/* Room in the guest's memory, which is never given back; NULL: there is none left. */
 uint8_t *front_room(struct front *f, size_t bytes, size_t alignment);
-uint64_t front_address(const struct front *f, const void *p);
+
+/* The guest's address of what lies in its memory. */
+static inline uint64_t front_address(const struct front *f, const void *p)
+{
+    return FRONT_GUEST_BASE + (uint64_t)((const uint8_t *)p - f->memory);
+}
 
 /* Puts a request into the ring in place `slot`; the parts lie in front_room(). */
 void front_put(struct front *f, unsigned queue, unsigned slot, uint32_t type, uint64_t sector,
