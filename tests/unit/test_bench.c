@@ -2,12 +2,14 @@
 /* mayfly bench without a volume: what fio tells, medians, the chart; and fio itself over a file that was lent
  * to it. Its steps are for the matrix, real volumes for tests/lab/bench.sh. */
 #include "bench/fio-json.h"
+#include "bench/latencies.h"
 #include "cli/svg-chart.h"
 #include "image/qemu.h"
 #include "unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libxml/parser.h>
 #include <libxml/xpath.h>
 #include <libxml/xpathInternals.h>
@@ -28,6 +30,32 @@ static void medians(void **state)
     assert_true(bench_median(even, 4) == 2.5);
     assert_true(bench_median(one, 1) == 7);
     assert_true(bench_median(NULL, 0) == 0);
+}
+
+static void assert_near(uint64_t found, uint64_t wanted)
+{
+    if (found > wanted || (wanted - found) * 64 > wanted)
+        fail_msg("%" PRIu64 " is not %" PRIu64 ", nor a 64th less", found, wanted);
+}
+
+static void latencies_are_summed_up(void **state)
+{
+    static struct latencies l, more;
+    (void)state;
+    assert_int_equal(latencies_percentile_nsec(&l, 0.5), 0);
+    assert_true(latencies_mean_nsec(&l) == 0);
+    for (uint64_t i = 1; i <= 1000; i++)
+        latencies_add(i % 2 ? &l : &more, i * 1000);
+    latencies_join(&l, &more);
+    assert_int_equal(l.n, 1000);
+    assert_true(latencies_mean_nsec(&l) == 500500);
+    assert_near(latencies_percentile_nsec(&l, 0.5), 500000);
+    assert_near(latencies_percentile_nsec(&l, 0.99), 990000);
+    assert_near(latencies_percentile_nsec(&l, 0.999), 999000);
+    latencies_add(&l, 0);
+    latencies_add(&l, UINT64_MAX);
+    assert_near(latencies_percentile_nsec(&l, 1), UINT64_MAX);
+    assert_int_equal(latencies_percentile_nsec(&l, 0), 64);
 }
 
 /* What fio-3.33 prints, as far as it is read. */
@@ -290,6 +318,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(medians),
+        cmocka_unit_test(latencies_are_summed_up),
         cmocka_unit_test(a_report_is_read),
         cmocka_unit_test(what_is_no_report_is_refused),
         cmocka_unit_test(fio_measures_what_is_lent_to_it),
