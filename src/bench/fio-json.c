@@ -35,7 +35,7 @@ static bool number(struct json_object *object, const char *name, double scale, d
 }
 
 /* Reads the figures of one side of a job: reading or writing. */
-static bool read_figures(struct json_object *side, struct fio_result *ret)
+static bool read_figures(struct json_object *side, struct measured *ret)
 {
     struct json_object *latency = member(side, "lat_ns"), *percentiles = member(latency, "percentile");
     struct bench_figures *f = &ret->figures;
@@ -60,12 +60,12 @@ static const char *document(const char *text)
     return text;
 }
 
-int fio_parse(const char *text, bool writes, struct fio_result *ret, struct error *e)
+int fio_parse(const char *text, bool writes, struct measured *ret, struct error *e)
 {
     const char *begin = document(text);
     _cleanup_(release_json) struct json_object *root = begin ? json_tokener_parse(begin) : NULL;
     struct json_object *jobs = member(root, "jobs");
-    struct fio_result found = {.ios = 0};
+    struct measured found = {.ios = 0};
     double failed = 0;
     if (!json_object_is_type(jobs, json_type_array) || json_object_array_length(jobs) != 1)
         return error_set(e, -EPROTO, "fio: its report has no job");

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs fio for one cell, with an exact argv and a device that is lent to it (lend.h). Its report comes by a
  * pipe.
- *
- * CPU time per I/O is the whole host's busy time divided by the number of I/Os: dm-crypt works in threads of
- * the kernel and in interrupts, which no process is charged for. Other work of the host counts, too.
  */
+#include "bench/fio.h"
+
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/process.h"
 #include "base/str.h"
 #include "bench/fio-json.h"
-#include "bench/nbd.h"
 #include "image/lend.h"
 
 #include <fcntl.h>
@@ -27,9 +25,6 @@
 #define SLACK_SEC      60 /* limit for the start and the end, on a busy host */
 #define LOOK_MSEC      100
 #define END_LIMIT_MSEC 5000
-#define LOOK_LIMIT_SEC 30
-
-#define NO_FIO "bench: cannot measure: there is no fio; install it: apt install fio"
 
 static const char *const quiet[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
 
@@ -138,7 +133,7 @@ static int judge_end(struct program *p, struct error *e)
     if (status < 0)
         return error_set(e, status, "fio: does not end: %s", strerrordesc_np(-status));
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-        return error_set(e, -ENOENT, NO_FIO);
+        return error_set(e, -ENOENT, FIO_MISSING);
     if (status != 0)
         return error_set(e, -EIO, "fio: %s: %.300s", process_status_text(status, field, sizeof field),
                          first_line(p->text));
@@ -163,23 +158,6 @@ static int run(const char *const argv[], int input, int lent_fd, int server_list
     if (r == 0)
         *ret_text = TAKE_PTR(p.text);
     return r;
-}
-
-/* ------------------------------------------------------------------ processor */
-
-/* Sums up the busy time of all processors since the host was started. */
-static int busy_usec(double *ret, struct error *e)
-{
-    /* user (with guests), nice, system, idle, iowait, irq, softirq */
-    unsigned long long t[7];
-    char line[256] = "";
-    _cleanup_close_ int fd = open("/proc/stat", O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, line, sizeof line - 1) <= 0 ||
-        sscanf(line, "cpu %llu %llu %llu %llu %llu %llu %llu", &t[0], &t[1], &t[2], &t[3], &t[4], &t[5],
-               &t[6]) != 7)
-        return error_set(e, -EIO, "/proc/stat: the time of the processors cannot be read");
-    *ret = (double)(t[0] + t[1] + t[2] + t[5] + t[6]) * 1e6 / (double)sysconf(_SC_CLK_TCK);
-    return 0;
 }
 
 /* -------------------------------------------------------------------- cells */
@@ -231,58 +209,10 @@ static int run_cell(int fd, const struct nbd_server *server, const struct bench_
     return run(argv, nbd ? server->socket : fd, fd, server->program.listener, cell, ret_text, e);
 }
 
-static int measure(int fd, const struct nbd_server *server, const struct bench_cell *cell,
-                   struct bench_figures *ret, struct error *e)
+int fio_measure(int fd, const struct nbd_server *server, const struct bench_cell *cell, struct measured *ret,
+                struct error *e)
 {
     _cleanup_free_ char *text = NULL;
-    double before_usec = 0, after_usec = 0;
-    struct fio_result found;
-    int r = busy_usec(&before_usec, e);
-    if (r == 0)
-        r = run_cell(fd, server, cell, &text, e);
-    if (r == 0)
-        r = busy_usec(&after_usec, e);
-    if (r == 0)
-        r = fio_parse(text, cell->job->writes, &found, e);
-    if (r < 0)
-        return r;
-    *ret = found.figures;
-    ret->cpu_usec = (after_usec - before_usec) / (double)found.ios;
-    return 0;
-}
-
-int bench_measure(int fd, const struct bench_cell *cell, struct bench_figures *ret, struct error *e)
-{
-    _cleanup_(nbd_server_end) struct nbd_server server = NBD_SERVER_NONE;
-    int r = 0;
-    if (fcntl(fd, F_SETFL, O_DIRECT) < 0) /* fio gets a lent descriptor as it is */
-        r = error_set(e, errno, "bench: the device cannot be used without the page cache: %m");
-    if (r == 0 && (cell->column == BENCH_NBD || cell->column == BENCH_QEMU_LUKS))
-        r = nbd_server_start(fd, cell->column == BENCH_QEMU_LUKS, &server, e);
-    if (r == 0)
-        r = measure(fd, &server, cell, ret, e);
-    if (r < 0)
-        nbd_server_explain(&server, e);
-    if (r < 0 && r != -ECANCELED)
-        error_append(e, " (%s, %s)", cell->job->title, bench_column_name(cell->column));
-    return r;
-}
-
-/* ------------------------------------------------------------------ looking */
-
-int bench_look(char ret_why_not[BENCH_WHY_MAX], struct error *e)
-{
-    static const char *const fio[] = {"fio", "--version", NULL},
-                             *const engine[] = {"fio", "--enghelp=nbd", NULL},
-                             *const qemu[] = {"qemu-nbd", "--version", NULL};
-    struct error why = ERROR_NONE;
-    int r = process_run(fio, LOOK_LIMIT_SEC, NULL, &why);
-    if (r < 0)
-        return r == -ENOENT ? error_set(e, r, NO_FIO) : error_pass(e, r, &why);
-    ret_why_not[0] = '\0';
-    if (process_run(qemu, LOOK_LIMIT_SEC, NULL, NULL) < 0)
-        snprintf(ret_why_not, BENCH_WHY_MAX, "there is no qemu-nbd; install it: apt install qemu-utils");
-    else if (process_run(engine, LOOK_LIMIT_SEC, NULL, NULL) < 0)
-        snprintf(ret_why_not, BENCH_WHY_MAX, "this fio cannot speak NBD");
-    return 0;
+    int r = run_cell(fd, server, cell, &text, e);
+    return r < 0 ? r : fio_parse(text, cell->job->writes, ret, e);
 }

@@ -31,6 +31,8 @@ struct front_options {
     bool acknowledged; /* each order is answered, as QEMU has it of some */
     unsigned regions;  /* that the memory is given in; 0: 1 */
     void (*before_message)(void *context);
+    int (*await)(void *context,
+                 int socket); /* waits until an answer can be read; a negative errno: no more */
     void *context;
 };
 

@@ -30,6 +30,9 @@ int front_receive_answer(struct front *f, struct vhost_message *m)
     char room[CMSG_SPACE(sizeof(int))];
     struct iovec part = {&m->header, sizeof m->header};
     struct msghdr h = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof room};
+    int r = f->options.await ? f->options.await(f->options.context, f->socket) : 0;
+    if (r < 0)
+        return r;
     m->n_fds = 0;
     if (recvmsg(f->socket, &h, MSG_WAITALL | MSG_CMSG_CLOEXEC) != sizeof m->header)
         return -ECONNRESET;

@@ -84,7 +84,7 @@ static int serve(int fd, const struct secret *key, struct nbd_server *ret, struc
                                                .key = key},
                            &view, e);
     if (r == 0)
-        r = qemu_listen(CONNECTIONS, &listening, &ret->socket, e);
+        r = qemu_listen("qemu-nbd", CONNECTIONS, &listening, &ret->socket, e);
     if (r < 0)
         return r;
     char shared[24];

@@ -120,8 +120,9 @@ static int print_table(const struct bench_result *b, struct error *e)
     printf("\nMedians of %u rounds of %u s. CPU: of the whole host. Sectors of %u bytes (mayfly), %u "
            "(cryptsetup).\n",
            b->rounds, b->runtime_sec, b->sector_bytes[BENCH_OURS], b->sector_bytes[BENCH_CRYPTSETUP]);
-    if (b->why_not[0])
-        printf("QEMU's LUKS was not measured: %s.\n", b->why_not);
+    for (unsigned p = 0; p < BENCH_PAIRS; p++)
+        if (b->why_not[p][0])
+            printf("%s was not measured: %s.\n", bench_pair_title((enum bench_pair)p), b->why_not[p]);
     return 0;
 }
 
@@ -159,7 +160,7 @@ static struct json_object *json_column(const struct bench_result *b, enum bench_
         json_put_text(object, "name", bench_column_name(column)) &&
         json_put_bool(object, "measured", bench_has(b, column)) &&
         (!b->sector_bytes[column] || json_put_u64(object, "sector_bytes", b->sector_bytes[column])) &&
-        (bench_has(b, column) || json_put_text(object, "why_not", b->why_not));
+        (bench_has(b, column) || json_put_text(object, "why_not", b->why_not[bench_pair_of(column)]));
     return json_whole(object, whole);
 }
 
@@ -187,7 +188,8 @@ static int print_json(struct globals *g, const struct bench_result *b, struct er
 
 static struct chart_bar bar_of(const struct bench_result *b, unsigned job, unsigned column, char text[96])
 {
-    static const char *const colours[BENCH_COLUMNS] = {"#8a8f98", "#1f9d6b", "#d98e04", "#8a8f98", "#c2453d"};
+    static const char *const colours[BENCH_COLUMNS] = {"#8a8f98", "#1f9d6b", "#d98e04", "#8a8f98",
+                                                       "#c2453d", "#8a8f98", "#14724e"};
     const struct bench_figures *f = &b->figures[job][column], *raw = &b->figures[job][BENCH_RAW];
     char ratio[RATIO_MAX];
     ratio_text(b, job, column, ratio);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A socket for a qemu-nbd, without a name by which others could connect. See qemu.h. */
+/* A socket for a server, without a name by which others could connect. See qemu.h. */
 #include "base/fd.h"
 #include "image/qemu.h"
 
@@ -26,19 +26,19 @@ static int listen_in(const char *folder, int listening, int backlog, int *ret_na
     return r;
 }
 
-int qemu_listen(int backlog, int *ret_listening, int *ret_name_fd, struct error *e)
+int qemu_listen(const char *program, int backlog, int *ret_listening, int *ret_name_fd, struct error *e)
 {
     char folder[sizeof((struct sockaddr_un *)NULL)->sun_path - 4];
     _cleanup_close_ int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listening < 0)
-        return error_set(e, errno, "qemu-nbd: a socket for it cannot be made: %m");
+        return error_set(e, errno, "%s: a socket for it cannot be made: %m", program);
     int r = fd_temporary_folder(folder, sizeof folder);
     if (r < 0)
-        return error_set(e, r, "qemu-nbd: a folder for its socket cannot be made in TMPDIR or /tmp: %s",
+        return error_set(e, r, "%s: a folder for its socket cannot be made in TMPDIR or /tmp: %s", program,
                          strerrordesc_np(-r));
     r = listen_in(folder, listening, backlog, ret_name_fd);
     if (r < 0)
-        return error_set(e, r, "qemu-nbd: a socket for it in %s cannot be made: %s", folder,
+        return error_set(e, r, "%s: a socket for it in %s cannot be made: %s", program, folder,
                          strerrordesc_np(-r));
     *ret_listening = TAKE_FD(listening);
     return 0;

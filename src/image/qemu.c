@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starts qemu-img or qemu-nbd in the sandbox. The program gets the very file that was looked at (by
- * /proc/self/fd, never by its name), in a stated format and without a backing file. The user gives none
- * of its arguments, and it gets no other descriptor or environment variable from us.
+/* Starts qemu-img, qemu-nbd or qemu-storage-daemon in the sandbox. The program gets the very file that was
+ * looked at (by /proc/self/fd, never by its name), in a stated format and without a backing file. The user
+ * gives none of its arguments, and it gets no other descriptor or environment variable from us.
  *
  *     0 /dev/null   1, 2 a pipe to us   3 the listening socket, if there is one   4 the image
  *     5 a pipe with the passphrase of a LUKS image: the key in hex, as in OpenStack: QEMU takes text only
@@ -58,7 +58,8 @@ int qemu_view_make(const struct qemu_file *f, struct qemu_view *ret, struct erro
     struct qemu_view v = {.file = *f};
     find_inflate(v.preload);
     const char *library = v.preload + strlen(PRELOAD);
-    int r = sandbox_prepare(f->fd, f->writes, *library ? library : NULL, &v.sandbox, e);
+    enum sandbox_use use = f->exports ? SANDBOX_EXPORTS : f->writes ? SANDBOX_WRITES : SANDBOX_READS;
+    int r = sandbox_prepare(f->fd, use, *library ? library : NULL, &v.sandbox, e);
     if (r < 0)
         return r;
     /* The format is stated, so nothing is probed. No name is the user's, so nothing needs quoting. */
@@ -282,11 +283,15 @@ const char *qemu_status_text(int status, char *field, size_t size)
 /* Returns the line without the name of the program, and without the options that it quotes. */
 static const char *trim_line(char *line)
 {
-    static const char *const openings[] = {"qemu-nbd: ", "qemu-img: ", "ERROR: ", "ERROR "};
+    static const char *const openings[] = {
+        "qemu-nbd: ", "qemu-img: ", "qemu-storage-daemon: ", "mayfly-disks: ", "ERROR: ", "ERROR "};
     str_tame(line);
-    const char *quoted = strstr(line, "}': ");
-    if (quoted)
-        return quoted + 4;
+    static const char *const quotes[] = {"}': ", "}: "};
+    for (size_t n = 0; n < ARRAY_SIZE(quotes); n++) {
+        const char *quoted = strstr(line, quotes[n]);
+        if (quoted)
+            return quoted + strlen(quotes[n]);
+    }
     for (size_t n = 0; n < ARRAY_SIZE(openings); n++)
         if (str_starts(line, openings[n]))
             return line + strlen(openings[n]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One of QEMU's programs over one image, in a sandbox: qemu-img to check or make it, qemu-nbd to serve it.
+/* One of QEMU's programs over one image, in a sandbox: qemu-img to check or make it, qemu-nbd to serve it;
+ * qemu-storage-daemon to be measured.
  *
  *     qemu_view_make(&(struct qemu_file){.fd = fd, .format = IMAGE_QCOW2}, &view, e);
  *     const char *argv[] = {"qemu-img", "check", "-q", view.key_option, view.options, NULL};
@@ -21,9 +22,10 @@
 struct qemu_file {
     int fd;
     enum image_format format;
-    bool device; /* the file is a block device */
-    bool writes; /* the file is ours and new, and is written to */
-    bool lent;   /* the file is lent (lend.h), since this user may not open it; it is opened with O_DIRECT */
+    bool device;  /* the file is a block device */
+    bool writes;  /* the file is ours and new, and is written to */
+    bool exports; /* the same, for qemu-storage-daemon with io_uring; a scratch volume */
+    bool lent;    /* the file is lent (lend.h), since this user may not open it; it is opened with O_DIRECT */
     const struct secret *key; /* key of a LUKS image, else NULL */
 };
 
@@ -48,9 +50,10 @@ struct qemu {
 };
 #define QEMU_NONE ((struct qemu){.pid = -1, .words = -1, .listener = -1, .lent = -1})
 
-/* Makes a listening socket for qemu-nbd. Its name is removed at once, so a crash leaves nothing, and only a
+/* Makes a listening socket for `program`. Its name is removed at once, so a crash leaves nothing, and only a
  * process that has *ret_name_fd can connect, by "/proc/self/fd/" and its number. */
-int qemu_listen(int backlog, int *ret_listening, int *ret_name_fd, struct error *e) _must_check_;
+int qemu_listen(const char *program, int backlog, int *ret_listening, int *ret_name_fd,
+                struct error *e) _must_check_;
 
 /* Starts a program. `listening_fd`: a socket to serve, handed over as systemd does; -1: none. The caller
  * keeps it. */

@@ -7,7 +7,8 @@
  *     seccomp                              an allow-list: no socket, writing open, new process, io_uring
  *
  * A program that writes an image that we have made may write to that file and make it longer; it parses no
- * foreign bytes. What remains: the sandbox is entered before execve, which is allowed therefore. So a program
+ * foreign bytes. One that exports a scratch volume may use io_uring, too, which Landlock confines and seccomp
+ * does not. What remains: the sandbox is entered before execve, which is allowed therefore. So a program
  * that was taken over may become another one of /usr, in the same sandbox. Without Landlock it may read what
  * its user may read. RLIMIT_NPROC is not set, since it counts all processes of the user; seccomp allows
  * threads only.
@@ -38,7 +39,7 @@
 #define FILTER_LIMIT_BYTES (1 << 16)
 
 struct sandbox {
-    bool writes;
+    enum sandbox_use use;
     int landlock; /* rules of Landlock; -1: this kernel has none */
     struct sock_fprog filter;
 };
@@ -82,6 +83,12 @@ static const char *const allowed_to_writers[] = {
     /* the kernel's asynchronous I/O, as mayfly bench measures it */
     "io_setup", "io_submit", "io_getevents", "io_destroy",
 };
+
+/* Found in the same way, of qemu-storage-daemon with an export of vhost-user-blk over a scratch volume. It
+ * listens on the socket that it was given, and makes the file of the requests that are under way. */
+static const char *const allowed_to_exporters[] = {
+    "listen", "memfd_create", "io_uring_setup", "io_uring_enter", "io_uring_register",
+};
 /* clang-format on */
 
 /* Allows a call whose argument has `value` in the bits of `mask`. */
@@ -123,15 +130,17 @@ static int allow_where(scmp_filter_ctx ctx, const struct condition *c)
     return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(c->name), 1, compare);
 }
 
-static int add_rules(scmp_filter_ctx ctx, bool writes)
+static int add_rules(scmp_filter_ctx ctx, enum sandbox_use use)
 {
     int r = allow_calls(ctx, allowed, ARRAY_SIZE(allowed));
     for (size_t i = 0; i < ARRAY_SIZE(conditions) && r == 0; i++)
         r = allow_where(ctx, &conditions[i]);
-    if (r == 0 && writes)
+    if (r == 0 && use != SANDBOX_READS)
         r = allow_calls(ctx, allowed_to_writers, ARRAY_SIZE(allowed_to_writers));
-    if (r == 0 && writes)
+    if (r == 0 && use != SANDBOX_READS)
         r = allow_where(ctx, &writers_open);
+    if (r == 0 && use == SANDBOX_EXPORTS)
+        r = allow_calls(ctx, allowed_to_exporters, ARRAY_SIZE(allowed_to_exporters));
     /* A filter cannot see the flags of clone3, which are in memory. With ENOSYS glibc uses clone. */
     return r < 0 ? r : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
@@ -149,7 +158,7 @@ static int make_filter(struct sandbox *s)
         return -ENOMEM;
     if (fd < 0)
         return fd;
-    int r = add_rules(ctx, s->writes);
+    int r = add_rules(ctx, s->use);
     if (r == 0)
         r = seccomp_export_bpf(ctx, fd);
     if (r < 0)
@@ -183,8 +192,9 @@ static int make_landlock(struct sandbox *s, int image_fd, const char *library)
     if (ruleset < 0)
         return ruleset == -EOPNOTSUPP ? 0 : ruleset;
 
-    int r = landlock_allow_fd(ruleset, image_fd,
-                              LANDLOCK_READ_FILE | (s->writes ? LANDLOCK_ACCESS_FS_WRITE_FILE : 0));
+    int r =
+        landlock_allow_fd(ruleset, image_fd,
+                          LANDLOCK_READ_FILE | (s->use != SANDBOX_READS ? LANDLOCK_ACCESS_FS_WRITE_FILE : 0));
     for (size_t i = 0; i < ARRAY_SIZE(rules) && r == 0; i++)
         r = rules[i].path ? landlock_allow(ruleset, rules[i].path, rules[i].rights) : 0;
     if (r == 0)
@@ -195,13 +205,13 @@ static int make_landlock(struct sandbox *s, int image_fd, const char *library)
     return 0;
 }
 
-int sandbox_prepare(int fd, bool writes, const char *library, struct sandbox **ret, struct error *e)
+int sandbox_prepare(int fd, enum sandbox_use use, const char *library, struct sandbox **ret, struct error *e)
 {
     _cleanup_sandbox_ struct sandbox *s = calloc(1, sizeof *s);
     if (!s)
         return error_memory(e);
     s->landlock = -1;
-    s->writes = writes;
+    s->use = use;
     int r = make_landlock(s, fd, library);
     if (r < 0)
         return landlock_failed("qemu-nbd", r, e);
@@ -235,7 +245,8 @@ int sandbox_enter(const struct sandbox *s)
         return -errno;
     if ((r = set_limit(RLIMIT_AS, MEMORY_LIMIT_BYTES)) < 0 ||
         (r = set_limit(RLIMIT_NOFILE, DESCRIPTOR_LIMIT)) < 0 ||
-        (!s->writes && (r = set_limit(RLIMIT_FSIZE, 0)) < 0) || (r = set_limit(RLIMIT_CORE, 0)) < 0)
+        (s->use == SANDBOX_READS && (r = set_limit(RLIMIT_FSIZE, 0)) < 0) ||
+        (r = set_limit(RLIMIT_CORE, 0)) < 0)
         return r;
     if (s->landlock >= 0 && (r = landlock_enter(s->landlock)) < 0)
         return r;

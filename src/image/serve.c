@@ -76,7 +76,7 @@ static int make_connection(int *ret_listening, int *ret_ours, struct error *e)
     _cleanup_close_ int ours = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (ours < 0)
         return error_set(e, errno, "qemu-nbd: a socket for it cannot be made: %m");
-    int r = qemu_listen(1, &listening, &name_fd, e);
+    int r = qemu_listen("qemu-nbd", 1, &listening, &name_fd, e);
     if (r < 0)
         return r;
     snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", name_fd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly bench: a scratch volume, measured in rounds, each of which has every cell once.
  *
- *     volume (building) | for each round, job, column: lend, fio, close | remove
+ *     volume (building) | for each round, job, column: lend, measure, close | remove
  *
  * All columns use the same volume in turn: the same extents of the same disks, and other load on the host
  * affects them alike. The volume always says building. So an error removes it, and after a crash recover
@@ -10,6 +10,7 @@
 #include "instance/bench.h"
 
 #include "base/fd.h"
+#include "config/cipher.h"
 #include "instance/group.h"
 #include "instance/model.h"
 #include "keys/derive.h"
@@ -79,7 +80,9 @@ static int measure_on(const struct context *c, struct benchmark *b, int fd, cons
                       struct bench_figures *ret, struct error *e)
 {
     int sector = 0;
-    if (ioctl(fd, BLKSSZGET, &sector) == 0)
+    if (cell->column == BENCH_OURS_USER)
+        b->result.sector_bytes[cell->column] = cell->sector_bytes;
+    else if (ioctl(fd, BLKSSZGET, &sector) == 0)
         b->result.sector_bytes[cell->column] = (uint32_t)sector;
     return c->bench_measure(fd, cell, ret, e);
 }
@@ -100,10 +103,12 @@ static int measure(const struct context *c, struct benchmark *b, const struct be
 
 static unsigned cells_a_round(const struct benchmark *b)
 {
-    unsigned jobs = 0;
+    unsigned jobs = 0, columns = 0;
     for (unsigned j = 0; j < BENCH_JOBS; j++)
         jobs += bench_wants(b->request->jobs, j);
-    return jobs * (b->result.why_not[0] ? BENCH_COLUMNS - 2 : BENCH_COLUMNS);
+    for (unsigned c = 0; c < BENCH_COLUMNS; c++)
+        columns += bench_has(&b->result, (enum bench_column)c);
+    return jobs * columns;
 }
 
 static void report_cell(const struct context *c, const struct round *round, const struct bench_cell *cell)
@@ -131,6 +136,8 @@ static int run_job(const struct context *c, const struct round *round, unsigned 
                                         .column = (enum bench_column)((round->number + i) % BENCH_COLUMNS),
                                         .size_bytes = b->v.size_bytes,
                                         .runtime_sec = b->request->runtime_sec,
+                                        .volume_key = b->volume_key,
+                                        .sector_bytes = b->v.sector_bytes,
                                         .stopped = cell_stopped,
                                         .context = (void *)c};
         if (!bench_has(&b->result, cell.column))
@@ -218,6 +225,14 @@ static int design_volume(const struct context *c, struct benchmark *b, const str
     return r < 0 ? r : volume_check_value(v, b->volume_key, v->check, e);
 }
 
+/* Leaves out what a disk by this configuration cannot have. */
+static void check_cipher(struct benchmark *b)
+{
+    char *why_not = b->result.why_not[BENCH_PAIR_VHOST];
+    if (!*why_not && !cipher_is_xts(b->v.cipher))
+        snprintf(why_not, BENCH_WHY_MAX, "it cannot serve disks with the cipher %s", b->v.cipher);
+}
+
 static int look_up_group(const struct context *c, struct benchmark *b, struct error *e)
 {
     _cleanup_inventory_ struct inventory *inventory = NULL;
@@ -229,6 +244,8 @@ static int look_up_group(const struct context *c, struct benchmark *b, struct er
         r = group_find(c->config, inventory, b->request->volume_group, &g, e);
     if (r == 0)
         r = design_volume(c, b, g, e);
+    if (r == 0)
+        check_cipher(b);
     return r < 0 ? r : group_check_room(g, b->v.size_bytes, 1, e);
 }
 

@@ -22,8 +22,8 @@ struct bench_result {
     char vg[VG_NAME_MAX];
     uint64_t size_bytes;
     unsigned runtime_sec, rounds, jobs;
-    char why_not[BENCH_WHY_MAX];          /* why nbd and qemu-luks were not measured; empty: they were */
-    uint32_t sector_bytes[BENCH_COLUMNS]; /* of the disk that was measured; 0: not known */
+    char why_not[BENCH_PAIRS][BENCH_WHY_MAX]; /* why a pair of columns was not measured; empty: it was */
+    uint32_t sector_bytes[BENCH_COLUMNS];     /* of the disk that was measured; 0: not known */
     struct bench_figures figures[BENCH_JOBS][BENCH_COLUMNS];
     double ratio[BENCH_JOBS]
                 [BENCH_COLUMNS]; /* ratio of IOPS to those of bench_compared_with() in the same round */
@@ -31,7 +31,8 @@ struct bench_result {
 
 static inline bool bench_has(const struct bench_result *r, enum bench_column column)
 {
-    return !r->why_not[0] || (column != BENCH_NBD && column != BENCH_QEMU_LUKS);
+    enum bench_pair pair = bench_pair_of(column);
+    return pair == BENCH_PAIRS || !r->why_not[pair][0];
 }
 
 static inline bool bench_wants(unsigned jobs, unsigned job)

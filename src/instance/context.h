@@ -48,8 +48,8 @@ struct context {
     int (*write_seed)(const struct opened *disk, const struct secret *seed, struct error *e);
     int (*read_seed)(const struct opened *disk, struct secret **ret, struct error *e);
 
-    /* Look what fio can measure on this host, and measure: bench_look and bench_measure, or the doubles'. */
-    int (*bench_look)(char ret_why_not[BENCH_WHY_MAX], struct error *e);
+    /* Look what can be measured on this host, and measure: bench_look and bench_measure, or the doubles'. */
+    int (*bench_look)(char ret_why_not[BENCH_PAIRS][BENCH_WHY_MAX], struct error *e);
     int (*bench_measure)(int fd, const struct bench_cell *cell, struct bench_figures *ret, struct error *e);
 
     /* The folder whose "sys" is the kernel's /sys: "", except in tests. */

@@ -239,7 +239,8 @@ static int bench(struct fake *f, struct error *e)
     const struct reporter reporter = {.count = count_cell, .data = &counted};
     f->context.reporter = &reporter;
     int r = instance_bench(&f->context, &once, &result, NULL, e);
-    if (r == 0 && (result.ratio[0][BENCH_RAW] != 1 || result.ratio[0][BENCH_OURS] != 0.8))
+    if (r == 0 && (result.ratio[0][BENCH_RAW] != 1 || result.ratio[0][BENCH_CRYPTSETUP] != 5.0 / 7 ||
+                   result.ratio[0][BENCH_OURS_USER] != 0.5 || bench_has(&result, BENCH_NBD)))
         world_violated(f->world, "it was measured, but not told right");
     if (r == 0 && !counted)
         world_violated(f->world, "nobody is told how far it is");

@@ -166,10 +166,11 @@ int fake_read_seed(const struct opened *disk, struct secret **ret, struct error 
 
 /* ------------------------------------------------------------------ measuring */
 
-int fake_bench_look(char ret_why_not[BENCH_WHY_MAX], struct error *e)
+int fake_bench_look(char ret_why_not[BENCH_PAIRS][BENCH_WHY_MAX], struct error *e)
 {
     int r = world_enter(fake_world(), "bench look", e);
-    snprintf(ret_why_not, BENCH_WHY_MAX, "there is no QEMU here");
+    snprintf(ret_why_not[BENCH_PAIR_NBD], BENCH_WHY_MAX, "there is no QEMU here");
+    ret_why_not[BENCH_PAIR_VHOST][0] = '\0';
     return r < 0 ? r : world_leave(fake_world(), 0, e);
 }
 
@@ -193,6 +194,9 @@ int fake_bench_measure(int fd, const struct bench_cell *cell, struct bench_figur
         world_violated(w, "what is no scratch volume was to be measured");
         r = error_set(e, -EBADF, "bench: no scratch volume");
     }
+    if (r == 0 && cell->column == BENCH_OURS_USER &&
+        !(v->v.sector_bytes == cell->sector_bytes && cell->volume_key))
+        world_violated(w, "mayfly-disks was to be measured without the key, or with other sectors");
     if (r == 0)
         r = look_around(w, cell, e);
     *ret = (struct bench_figures){.iops = 100 * (BENCH_COLUMNS - cell->column)};

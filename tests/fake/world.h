@@ -308,7 +308,7 @@ int fake_export(const struct opened *disk, int file_fd, const char *name, const 
                 const struct image_progress *progress, struct error *e);
 int fake_write_seed(const struct opened *disk, const struct secret *seed, struct error *e);
 int fake_read_seed(const struct opened *disk, struct secret **ret, struct error *e);
-int fake_bench_look(char ret_why_not[BENCH_WHY_MAX], struct error *e);
+int fake_bench_look(char ret_why_not[BENCH_PAIRS][BENCH_WHY_MAX], struct error *e);
 int fake_bench_measure(int fd, const struct bench_cell *cell, struct bench_figures *ret, struct error *e);
 void fake_use(struct world *w); /* what key managers and images, which are not told, work on */
 struct world *fake_world(void);

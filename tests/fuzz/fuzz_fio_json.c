@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = text_of(data, size);
     for (int writes = 0; writes < 2; writes++) {
         struct error e = ERROR_NONE;
-        struct fio_result found = {.ios = 0};
+        struct measured found = {.ios = 0};
         int r = fio_parse(text, writes, &found, &e);
         if ((r == 0) != (found.ios > 0) || (r < 0) != (e.errnum != 0) || !isfinite(found.figures.iops) ||
             found.figures.p999_usec < 0)

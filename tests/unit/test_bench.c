@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly bench without a volume: what fio tells, medians, the chart; and fio itself over a file that was lent
- * to it. Its steps are for the matrix, real volumes for tests/lab/bench.sh. */
+ * to it, and servers of vhost-user over the same. Its steps are for the matrix, real volumes for
+ * tests/lab/bench.sh. */
+#include "base/fd.h"
 #include "bench/fio-json.h"
 #include "bench/latencies.h"
 #include "cli/svg-chart.h"
@@ -10,13 +12,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <liburing.h>
 #include <libxml/parser.h>
 #include <libxml/xpath.h>
 #include <libxml/xpathInternals.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,7 +72,7 @@ static void latencies_are_summed_up(void **state)
 
 static void a_report_is_read(void **state)
 {
-    struct fio_result found;
+    struct measured found;
     struct error e = ERROR_NONE;
     (void)state;
     assert_ok(fio_parse(REPORT("0", "write", "3000", "99.000000"), true, &found, &e), e);
@@ -97,7 +102,7 @@ static void what_is_no_report_is_refused(void **state)
                                         REPORT("0", "read", "3000", "98.000000")};
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-        struct fio_result found;
+        struct measured found;
         struct error e = ERROR_NONE;
         if (fio_parse(texts[i], false, &found, &e) != -EPROTO)
             fail_msg("taken as a report: %s", texts[i]);
@@ -118,7 +123,7 @@ static int scratch(void)
 /* The same, where fio can use it; elsewhere the test is skipped. */
 static int scratch_for_fio(void)
 {
-    char why_not[BENCH_WHY_MAX];
+    char why_not[BENCH_PAIRS][BENCH_WHY_MAX];
     int fd = scratch();
     if (fd < 0 || bench_look(why_not, NULL) < 0) {
         close(fd);
@@ -198,8 +203,8 @@ char *__wrap_mkdtemp(char *path)
 
 static bool speaks_nbd(int fd)
 {
-    char why_not[BENCH_WHY_MAX];
-    return fd >= 0 && bench_look(why_not, NULL) == 0 && !why_not[0];
+    char why_not[BENCH_PAIRS][BENCH_WHY_MAX];
+    return fd >= 0 && bench_look(why_not, NULL) == 0 && !why_not[BENCH_PAIR_NBD][0];
 }
 
 /* Over the file as it is, and as LUKS, whose header is then where no other cell writes. */
@@ -269,6 +274,224 @@ static void what_cannot_be_measured_is_told(void **state)
     close(fd);
 }
 
+/* --------------------------------------------------------------- vhost-user */
+
+static int ring_result;
+
+int __real_io_uring_queue_init(unsigned entries, struct io_uring *ring, unsigned flags);
+int __wrap_io_uring_queue_init(unsigned entries, struct io_uring *ring, unsigned flags);
+int __wrap_io_uring_queue_init(unsigned entries, struct io_uring *ring, unsigned flags)
+{
+    return ring_result < 0 ? ring_result : __real_io_uring_queue_init(entries, ring, flags);
+}
+
+static unsigned late_sec;
+
+int __real_clock_gettime(clockid_t clock, struct timespec *t);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *t);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *t)
+{
+    int r = __real_clock_gettime(clock, t);
+    t->tv_sec += late_sec;
+    return r;
+}
+
+static void a_pair_that_is_left_out_has_its_reason(void **state)
+{
+    char why_not[BENCH_PAIRS][BENCH_WHY_MAX];
+    const struct {
+        int result;
+        const char *why;
+    } cases[] = {{-EPERM, "kernel.io_uring_disabled"}, {-ENOSYS, "io_uring cannot be used here: Function"}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        ring_result = cases[i].result;
+        if (bench_look(why_not, NULL) < 0 || strstr(why_not[BENCH_PAIR_VHOST], "there is no"))
+            skip();
+        assert_non_null(strstr(why_not[BENCH_PAIR_VHOST], cases[i].why));
+        assert_null(strstr(why_not[BENCH_PAIR_NBD], "io_uring"));
+    }
+    ring_result = 0;
+}
+
+/* A scratch file, where servers of vhost-user-blk can be measured; elsewhere the test is skipped. */
+static int scratch_for_vhost(void)
+{
+    char why_not[BENCH_PAIRS][BENCH_WHY_MAX];
+    int fd = scratch();
+    if (fd < 0 || bench_look(why_not, NULL) < 0 || why_not[BENCH_PAIR_VHOST][0]) {
+        close(fd);
+        skip();
+    }
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0); /* a worker that is left would be our child */
+    return fd;
+}
+
+static void assert_nobody_is_left(void)
+{
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        continue; /* what has ended */
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static const enum bench_column vhost_columns[] = {BENCH_VHOST, BENCH_OURS_USER};
+
+static struct bench_cell vhost_cell(enum bench_column column, unsigned job, const struct secret *key)
+{
+    return (struct bench_cell){.job = &bench_jobs[job],
+                               .column = column,
+                               .size_bytes = 16 * MIB,
+                               .runtime_sec = 1,
+                               .volume_key = key,
+                               .sector_bytes = 4096};
+}
+
+/* Fills the file, so that one can see where it was written to. */
+static void fill(int fd)
+{
+    static uint8_t block[MIB] __attribute__((aligned(4096)));
+    memset(block, 'f', sizeof block);
+    for (off_t at = 0; at < 16 * MIB; at += MIB)
+        assert_int_equal(pwrite(fd, block, sizeof block, at), sizeof block);
+}
+
+/* Returns how many blocks of the range are not as they were filled. */
+static unsigned changed(int fd, off_t from, off_t to)
+{
+    static uint8_t block[4096] __attribute__((aligned(4096)));
+    unsigned n = 0;
+    for (off_t at = from; at < to; at += (off_t)sizeof block) {
+        assert_int_equal(pread(fd, block, sizeof block, at), sizeof block);
+        n += block[0] != 'f' || memcmp(block, block + 1, sizeof block - 1) != 0;
+    }
+    return n;
+}
+
+static void servers_of_vhost_user_are_measured(void **state)
+{
+    static const unsigned jobs[] = {0, 3, 4, 5};
+    _cleanup_secret_ struct secret *key = NULL;
+    struct error e = ERROR_NONE;
+    int fd = scratch_for_vhost();
+    (void)state;
+    assert_ok(secret_random(64, &key, &e), e);
+    for (size_t i = 0; i < ARRAY_SIZE(vhost_columns); i++)
+        for (size_t j = 0; j < ARRAY_SIZE(jobs); j++) {
+            const struct bench_cell cell = vhost_cell(vhost_columns[i], jobs[j], key);
+            struct bench_figures f;
+            fill(fd);
+            assert_ok(bench_measure(fd, &cell, &f, &e), e);
+            assert_true(f.iops > 0 && f.cpu_usec >= 0 && f.mean_usec > 0);
+            assert_true(f.bytes_per_sec > f.iops * 4095);
+            assert_true(f.p50_usec > 0 && f.p50_usec <= f.p99_usec && f.p99_usec <= f.p999_usec);
+            assert_int_equal(changed(fd, 0, BENCH_EDGE_BYTES), 0);
+            assert_int_equal(changed(fd, BENCH_EDGE_BYTES, 16 * MIB) > 0, bench_jobs[jobs[j]].writes);
+            assert_nobody_is_left();
+        }
+    close(fd);
+}
+
+/* ...while it is measured, the server has this happen to it. */
+struct accident {
+    unsigned asked;
+    int signal; /* 0: the user stops the measurement */
+    unsigned late_sec;
+};
+
+static pid_t only_child(void)
+{
+    char path[64], text[32] = "";
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)getpid(), (int)getpid());
+    file_line(path, text, sizeof text);
+    return atoi(text);
+}
+
+static bool have_accident(void *context)
+{
+    struct accident *a = context;
+    if (++a->asked < 5)
+        return false;
+    late_sec = a->late_sec;
+    if (a->asked == 5 && a->signal)
+        kill(only_child(), a->signal);
+    return !a->signal;
+}
+
+static void assert_fails(int fd, struct bench_cell cell, int wanted, const char *why)
+{
+    struct bench_figures figures;
+    struct error e = ERROR_NONE;
+    assert_error(bench_measure(fd, &cell, &figures, &e), wanted, e);
+    late_sec = 0;
+    if (!strstr(e.text, why) || (wanted != -ECANCELED && !strstr(e.text, bench_column_name(cell.column))))
+        fail_msg("'%s' does not say '%s' of its cell", e.text, why);
+    assert_nobody_is_left();
+}
+
+static void what_happens_to_a_server_of_vhost_user_is_told(void **state)
+{
+    const struct {
+        enum bench_column column;
+        struct accident accident;
+        int wanted;
+        const char *why;
+    } cases[] = {
+        {BENCH_VHOST, {.signal = 0}, -ECANCELED, "stopped"},
+        {BENCH_OURS_USER, {.signal = 0}, -ECANCELED, "stopped"},
+        {BENCH_VHOST, {.asked = 9, .signal = 0}, -ECANCELED, "stopped"}, /* before it begins */
+        {BENCH_OURS_USER, {.asked = 9, .signal = 0}, -ECANCELED, "stopped"},
+        {BENCH_VHOST,
+         {.signal = SIGKILL},
+         -ECONNRESET,
+         "(qemu-storage-daemon was killed by signal 9 (Killed))"},
+        {BENCH_OURS_USER, {.signal = SIGKILL}, -ECONNRESET, "(mayfly-disks was killed by signal 9 (Killed))"},
+        {BENCH_OURS_USER, {.signal = SIGTERM}, -ECONNRESET, "(mayfly-disks exited with status 0)"},
+        {BENCH_VHOST,
+         {.signal = SIGSTOP, .late_sec = 31},
+         -ETIMEDOUT,
+         "did not answer a request within 30 s"},
+    };
+    _cleanup_secret_ struct secret *key = NULL;
+    struct error e = ERROR_NONE;
+    int fd = scratch_for_vhost();
+    (void)state;
+    assert_ok(secret_random(64, &key, &e), e);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct accident accident = cases[i].accident;
+        struct bench_cell cell = vhost_cell(cases[i].column, 3, key);
+        cell.runtime_sec = 3600;
+        cell.stopped = have_accident;
+        cell.context = &accident;
+        assert_fails(fd, cell, cases[i].wanted, cases[i].why);
+    }
+    close(fd);
+}
+
+static void a_server_of_vhost_user_that_cannot_serve_is_told(void **state)
+{
+    _cleanup_secret_ struct secret *key = NULL;
+    struct error e = ERROR_NONE;
+    char name[64];
+    int fd = scratch_for_vhost();
+    (void)state;
+    assert_ok(secret_random(64, &key, &e), e);
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    int read_only = open(name, O_RDONLY | O_CLOEXEC);
+    assert_true(read_only >= 0);
+    assert_fails(read_only, vhost_cell(BENCH_OURS_USER, 1, key), -EIO, "says that a request failed");
+    struct bench_cell odd = vhost_cell(BENCH_OURS_USER, 0, key);
+    odd.sector_bytes = 100;
+    assert_fails(fd, odd, -ECONNRESET, "(mayfly-disks: --disk: not understood: sector-size");
+    as_device = true; /* which it is not */
+    assert_fails(fd, vhost_cell(BENCH_VHOST, 0, key), -ECONNRESET, "(qemu-storage-daemon: ");
+    as_device = false;
+    no_folder = true;
+    assert_fails(fd, vhost_cell(BENCH_VHOST, 0, key), -ENOSPC, "storage-daemon: a folder for its socket");
+    no_folder = false;
+    close(read_only);
+    close(fd);
+}
+
 /* -------------------------------------------------------------------- chart */
 
 static char *chart_of(const char *title, const struct chart_bar bars[], size_t n)
@@ -325,6 +548,10 @@ int main(void)
         cmocka_unit_test(fio_is_stopped),
         cmocka_unit_test(qemu_is_measured_too),
         cmocka_unit_test(what_cannot_be_measured_is_told),
+        cmocka_unit_test(a_pair_that_is_left_out_has_its_reason),
+        cmocka_unit_test(servers_of_vhost_user_are_measured),
+        cmocka_unit_test(what_happens_to_a_server_of_vhost_user_is_told),
+        cmocka_unit_test(a_server_of_vhost_user_that_cannot_serve_is_told),
         cmocka_unit_test(a_chart_is_well_formed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
