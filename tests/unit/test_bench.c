@@ -4,7 +4,8 @@
  * tests/lab/bench.sh. */
 #include "base/fd.h"
 #include "bench/fio-json.h"
-#include "bench/latencies.h"
+#include "bench/load.h"
+#include "bench/vhost-server.h"
 #include "cli/svg-chart.h"
 #include "image/qemu.h"
 #include "unit.h"
@@ -492,6 +493,56 @@ static void a_server_of_vhost_user_that_cannot_serve_is_told(void **state)
     close(fd);
 }
 
+static int load_of(struct front *f, enum load_order order, unsigned write_percent, struct error *e)
+{
+    static struct load l;
+    l = (struct load){.front = f,
+                      .size_bytes = 16 * MIB,
+                      .request_bytes = 64 << 10,
+                      .depth = 8,
+                      .write_percent = write_percent,
+                      .order = order,
+                      .marks = true,
+                      .runtime_sec = 1,
+                      .answer_limit_sec = 30};
+    int r = load_prepare(&l, e);
+    if (r == 0)
+        r = load_run(&l, e);
+    assert_true(r < 0 || l.latencies.n >= 16 * MIB / l.request_bytes);
+    return r;
+}
+
+static void what_a_load_reads_is_looked_at(void **state)
+{
+    _cleanup_secret_ struct secret *key = NULL;
+    struct vhost_server server = VHOST_SERVER_NONE;
+    static struct front f;
+    struct error e = ERROR_NONE;
+    char name[64];
+    int fd = scratch_for_vhost();
+    (void)state;
+    assert_ok(secret_random(64, &key, &e), e);
+    const struct bench_cell cell = vhost_cell(BENCH_OURS_USER, 0, key);
+    assert_ok(vhost_server_start(fd, &cell, &server, &e), e);
+    snprintf(name, sizeof name, "/proc/self/fd/%d", server.socket);
+    const struct front_options o = {
+        .queues = 1, .size = 128, .memory_bytes = 3 * load_memory_bytes(1, 8, 64 << 10)};
+    int r = front_open(&f, front_connect(name, 30), &o);
+    if (r < 0) {
+        error_set(&e, r, "the server does not begin");
+        vhost_server_explain(&server, &e);
+    }
+    assert_ok(r, e);
+    assert_ok(load_of(&f, LOAD_ONCE, 100, &e), e);
+    assert_ok(load_of(&f, LOAD_RANDOM, 50, &e), e);
+    fill(fd);
+    assert_error(load_of(&f, LOAD_RANDOM, 0, &e), -EBADMSG, e);
+    front_close(&f);
+    vhost_server_end(&server);
+    assert_nobody_is_left();
+    close(fd);
+}
+
 /* -------------------------------------------------------------------- chart */
 
 static char *chart_of(const char *title, const struct chart_bar bars[], size_t n)
@@ -552,6 +603,7 @@ int main(void)
         cmocka_unit_test(servers_of_vhost_user_are_measured),
         cmocka_unit_test(what_happens_to_a_server_of_vhost_user_is_told),
         cmocka_unit_test(a_server_of_vhost_user_that_cannot_serve_is_told),
+        cmocka_unit_test(what_a_load_reads_is_looked_at),
         cmocka_unit_test(a_chart_is_well_formed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
