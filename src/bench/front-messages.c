@@ -25,6 +25,16 @@ static int send_message(struct front *f, const struct vhost_message *m, const in
     return vhost_send(f->socket, &sent, fds, n_fds);
 }
 
+/* Receives all of it. A socket with a time limit is interrupted, even where no signal has a handler. */
+static bool receive_whole(int socket, struct msghdr *h, size_t bytes)
+{
+    ssize_t n;
+    do
+        n = recvmsg(socket, h, MSG_WAITALL | MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    return n == (ssize_t)bytes;
+}
+
 int front_receive_answer(struct front *f, struct vhost_message *m)
 {
     char room[CMSG_SPACE(sizeof(int))];
@@ -34,7 +44,7 @@ int front_receive_answer(struct front *f, struct vhost_message *m)
     if (r < 0)
         return r;
     m->n_fds = 0;
-    if (recvmsg(f->socket, &h, MSG_WAITALL | MSG_CMSG_CLOEXEC) != sizeof m->header)
+    if (!receive_whole(f->socket, &h, sizeof m->header))
         return -ECONNRESET;
     struct cmsghdr *c = CMSG_FIRSTHDR(&h);
     if (c) {
@@ -43,8 +53,9 @@ int front_receive_answer(struct front *f, struct vhost_message *m)
     }
     if (!(m->header.flags & VHOST_REPLY) || m->header.size > sizeof m->config)
         return -EPROTO;
-    return recv(f->socket, &m->number, m->header.size, MSG_WAITALL) == (ssize_t)m->header.size ? 0
-                                                                                               : -ECONNRESET;
+    struct iovec rest = {&m->number, m->header.size};
+    struct msghdr body = {.msg_iov = &rest, .msg_iovlen = 1};
+    return rest.iov_len == 0 || receive_whole(f->socket, &body, rest.iov_len) ? 0 : -ECONNRESET;
 }
 
 static int receive_answer_to(struct front *f, uint32_t request, struct vhost_message *m)
