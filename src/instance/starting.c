@@ -12,7 +12,7 @@
 struct starting {
     const struct context *context;
     const struct instance *const *instances;
-    struct error lost[STEPS_AT_ONCE]; /* why the disks are not served again */
+    struct error lost[STEPS_AT_ONCE]; /* why a domain was ended */
 };
 
 static bool is_unserved(const struct context *c, const struct volume *v)
@@ -57,7 +57,18 @@ static bool is_hopeless(void *context, size_t n)
 {
     struct starting *s = context;
     const struct instance *i = s->instances[n];
-    return any_unserved(s->context, i) && serve_again(s->context, i, &s->lost[n]) < 0;
+    struct error *e = &s->lost[n];
+    if (context_stopped(s->context)) {
+        error_set(e, -ECANCELED, "domain %s: stopped while it was being started", i->name);
+        return true;
+    }
+    if (!any_unserved(s->context, i) || serve_again(s->context, i, e) == 0)
+        return false;
+    error_prefix(e,
+                 "domain %s: cannot start: the process that served its disks has ended, and another could "
+                 "not be started: ",
+                 i->name);
+    return true;
 }
 
 /* True if this process serves the disks of one of them. */
@@ -80,11 +91,6 @@ void domains_start(const struct context *c, const struct instance *const instanc
         uuids[i] = instances[i]->uuid;
     virt_start_many(c->virt, uuids, n, serves_any(c, instances, n) ? &watch : NULL, why);
     for (size_t i = 0; i < n; i++)
-        if (s.lost[i].errnum) {
+        if (s.lost[i].errnum)
             why[i] = s.lost[i];
-            error_prefix(&why[i],
-                         "domain %s: cannot start: the process that served its disks has ended, and another "
-                         "could not be started: ",
-                         uuids[i]);
-        }
 }

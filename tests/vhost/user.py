@@ -230,22 +230,26 @@ def launch(user, root, template="template.xml"):
     return guest
 
 
-def start_and_lose_servers(user, meanwhile):
-    """`mayfly start`, whose servers of disks are killed before QEMU comes to them; its process."""
+def begin_start(user):
+    """`mayfly start` that has come to QEMU, which is held; its process."""
     with open("hold", "wb"):
         pass
     start = subprocess.Popen([user.mayfly, "start", NAME], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     wait_for("QEMU is held", lambda: os.path.exists("held"))
     os.unlink("held")
-    meanwhile()
-    for pid in user.keepers():
-        os.kill(pid, signal.SIGKILL)
     return start
 
 
-def servers_end_at_start(user):
+def end_servers(user):
+    for pid in user.keepers():
+        os.kill(pid, signal.SIGKILL)
+
+
+def starts_that_are_held(user):
     keys = os.path.join(user.home, ".local/share/mayfly/keys")
-    start = start_and_lose_servers(user, lambda: os.rename(keys, "away"))
+    start = begin_start(user)
+    os.rename(keys, "away")
+    end_servers(user)
     said = start.communicate(timeout=TIMEOUT)[1]
     os.rename("away", keys)
     os.unlink("hold")
@@ -253,7 +257,16 @@ def servers_end_at_start(user):
     assert user.state() == "shut off" and user.keepers() == [], (user.state(), user.keepers())
     ok("the processes that serve its disks were killed at its start, and its key was away: the start has failed")
 
-    start = start_and_lose_servers(user, lambda: None)
+    start = begin_start(user)
+    start.send_signal(signal.SIGINT)
+    said = start.communicate(timeout=TIMEOUT)[1]
+    os.unlink("hold")
+    assert start.returncode != 0 and "stopped while" in said, (start.returncode, said)
+    assert user.state() == "shut off" and user.keepers() == [], (user.state(), user.keepers())
+    ok("a start was stopped while QEMU was held: all is undone")
+
+    start = begin_start(user)
+    end_servers(user)
     time.sleep(3)  # they are started again meanwhile
     os.unlink("hold")
     said = start.communicate(timeout=TIMEOUT)[1]
@@ -271,7 +284,7 @@ def life(user):
 
     user.run("stop", "--force", NAME)
     assert user.state() == "shut off" and user.keepers() == [], (user.state(), user.keepers())
-    servers_end_at_start(user)
+    starts_that_are_held(user)
     # without Mayfly its disks are closed, and QEMU waits for them
     with subprocess.Popen(["virsh", "-q", "-c", "qemu:///session", "start", NAME]) as virsh:
         time.sleep(3)
