@@ -280,6 +280,11 @@ struct task *work_take_finished(struct work *w)
     return task_list_take(&w->finished);
 }
 
+bool work_is_immediate(const struct work *w)
+{
+    return io_is_immediate(w->io);
+}
+
 void work_submit(struct work *w)
 {
     io_submit(w->io);

@@ -21,6 +21,9 @@ DEFINE_CLEANUP(struct work *, work_free)
 /* Begins a task whose `chain` and `request` are set. It belongs to `w` until work_take_finished(). */
 void work_start(struct work *w, struct task *t);
 
+/* True if transfers are done as they are begun, by this thread: the kernel cannot do them without waiting. */
+bool work_is_immediate(const struct work *w);
+
 /* Hands the transfers that were begun to the kernel. */
 void work_submit(struct work *w);
 
