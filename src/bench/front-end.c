@@ -2,6 +2,7 @@
 /* The guest's memory, its rings and its requests. See front-end.h. */
 #include "bench/front-end.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
 
@@ -183,7 +184,7 @@ int front_take(struct front *f, unsigned queue)
     if (__atomic_load_n(&q->vring.used->idx, __ATOMIC_ACQUIRE) == q->next_used)
         return -EAGAIN;
     uint32_t head = q->vring.used->ring[q->next_used++ % f->options.size].id;
-    return (int)(f->options.direct ? head / 4 : head);
+    return head < f->options.size ? (int)(f->options.direct ? head / 4 : head) : -EPROTO;
 }
 
 int front_await_interrupt(struct front *f, unsigned queue, int timeout_msec)
@@ -199,16 +200,19 @@ int front_await_interrupt(struct front *f, unsigned queue, int timeout_msec)
 int front_wait(struct front *f, unsigned queue, int timeout_msec)
 {
     struct front_queue *q = &f->queue[queue];
+    uint64_t end_msec = 0; /* for a server that interrupts again and again, and answers nothing */
     for (;;) {
         int slot = front_take(f, queue);
-        if (slot >= 0)
+        if (slot != -EAGAIN)
             return slot;
         __atomic_store_n(&vring_used_event(&q->vring), q->next_used, __ATOMIC_RELAXED);
         atomic_thread_fence(memory_order_seq_cst);
         slot = front_take(f, queue);
-        if (slot >= 0)
+        if (slot != -EAGAIN)
             return slot;
-        int r = front_await_interrupt(f, queue, timeout_msec);
+        uint64_t now_msec = clock_msec();
+        end_msec = end_msec ? end_msec : now_msec + (unsigned)timeout_msec;
+        int r = now_msec <= end_msec ? front_await_interrupt(f, queue, timeout_msec) : -ETIMEDOUT;
         if (r < 0)
             return r;
     }

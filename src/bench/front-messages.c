@@ -3,6 +3,7 @@
 #include "bench/front-end.h"
 
 #include "base/fd.h"
+#include "base/rights.h"
 
 #include <errno.h>
 #include <linux/virtio_config.h>
@@ -35,27 +36,38 @@ static bool receive_whole(int socket, struct msghdr *h, size_t bytes)
     return n == (ssize_t)bytes;
 }
 
+/* Receives the head of an answer, with at most one descriptor. */
+static int receive_head(struct front *f, struct vhost_message *m)
+{
+    union rights_room room = {.bytes = {0}}; /* stays so if nothing comes */
+    int fds[RIGHTS_MAX];
+    struct iovec part = {&m->header, sizeof m->header};
+    struct msghdr h = {.msg_iov = &part, .msg_iovlen = 1};
+    rights_expect(&h, &room);
+    bool whole = receive_whole(f->socket, &h, sizeof m->header);
+    int n = rights_take(&h, fds, 1);
+    m->n_fds = n > 0 ? 1 : 0;
+    m->fd[0] = n > 0 ? fds[0] : -1;
+    return !whole ? -ECONNRESET : n < 0 ? n : 0;
+}
+
 int front_receive_answer(struct front *f, struct vhost_message *m)
 {
-    char room[CMSG_SPACE(sizeof(int))];
-    struct iovec part = {&m->header, sizeof m->header};
-    struct msghdr h = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof room};
     int r = f->options.await ? f->options.await(f->options.context, f->socket) : 0;
     if (r < 0)
         return r;
     m->n_fds = 0;
-    if (!receive_whole(f->socket, &h, sizeof m->header))
-        return -ECONNRESET;
-    struct cmsghdr *c = CMSG_FIRSTHDR(&h);
-    if (c) {
-        memcpy(m->fd, CMSG_DATA(c), sizeof(int));
-        m->n_fds = 1;
-    }
-    if (!(m->header.flags & VHOST_REPLY) || m->header.size > sizeof m->config)
-        return -EPROTO;
+    r = receive_head(f, m);
+    if (r == 0 && (!(m->header.flags & VHOST_REPLY) || m->header.size > sizeof m->config ||
+                   (m->n_fds && m->header.request != VHOST_GET_INFLIGHT_FD)))
+        r = -EPROTO;
     struct iovec rest = {&m->number, m->header.size};
     struct msghdr body = {.msg_iov = &rest, .msg_iovlen = 1};
-    return rest.iov_len == 0 || receive_whole(f->socket, &body, rest.iov_len) ? 0 : -ECONNRESET;
+    if (r == 0 && rest.iov_len > 0 && !receive_whole(f->socket, &body, rest.iov_len))
+        r = -ECONNRESET;
+    if (r < 0)
+        vhost_message_end(m);
+    return r;
 }
 
 static int receive_answer_to(struct front *f, uint32_t request, struct vhost_message *m)

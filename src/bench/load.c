@@ -65,10 +65,15 @@ static bool is_right(struct load *l, unsigned slot)
     return !l->marks || l->is_write[slot] || number == l->sector[slot] + at + 1;
 }
 
+static int not_given(struct error *e)
+{
+    return error_set(e, -EPROTO, "vhost-user: the server answers a request that it was not given");
+}
+
 static int take(struct load *l, unsigned slot, uint64_t now, struct error *e)
 {
     if (slot >= l->depth || !l->begun_nsec[slot])
-        return error_set(e, -EPROTO, "vhost-user: the server answers a request that it was not given");
+        return not_given(e);
     if (front_status(l->front, l->queue, slot) != VIRTIO_BLK_S_OK)
         return error_set(e, -EIO, "vhost-user: the server says that a request failed");
     if (!is_right(l, slot))
@@ -100,7 +105,7 @@ static int take_answers(struct load *l, struct error *e)
         else
             l->under_way--;
     }
-    return r;
+    return r == 0 && slot == -EPROTO ? not_given(e) : r;
 }
 
 static int look_around(struct load *l, struct error *e)

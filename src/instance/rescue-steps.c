@@ -90,8 +90,10 @@ int rescue_stop(const struct context *c, void *object, struct error *e)
     return domain_stop(c, r->instance, r->request->timeout_sec, true, e);
 }
 
+/* The guest ran before, so its start is not stopped by what stopped the rescue. */
 int rescue_stop_undo(const struct context *c, void *object, struct error *e)
 {
+    context_hold_stop(c);
     return instance_start_again(c, ((const struct rescue *)object)->instance, e);
 }
 

@@ -41,18 +41,13 @@ static void leave_unready(struct disks *d)
     }
 }
 
-static int open_again(const struct context *c, const char *uuid, struct error *e)
+static int open_again(const struct context *c, const struct model *m, const struct instance *i,
+                      struct error *e)
 {
-    _cleanup_model_ struct model *m = NULL;
-    const struct instance *i = NULL;
     struct error why = ERROR_NONE;
     struct disks d;
     void *const all[] = {&d};
-    int r = model_load(c, &m, e);
-    if (r == 0)
-        r = model_find(m, uuid, &i, e);
-    if (r == 0)
-        r = disks_look(c, m, i, MAP_FOR_DOMAIN, &d, e);
+    int r = disks_look(c, m, i, MAP_FOR_DOMAIN, &d, e);
     if (r < 0)
         return r;
     leave_unready(&d);
@@ -63,8 +58,16 @@ static int open_again(const struct context *c, const char *uuid, struct error *e
 
 int instance_start_again(const struct context *c, const struct instance *i, struct error *e)
 {
+    _cleanup_model_ struct model *m = NULL;
     struct error why = ERROR_NONE;
-    int r = instance_is_served(i) ? open_again(c, i->uuid, e) : 0;
+    int r = 0;
+    if (instance_is_served(i)) { /* with the disks that it has by now */
+        r = model_load(c, &m, e);
+        if (r == 0)
+            r = model_find(m, i->uuid, &i, e);
+        if (r == 0)
+            r = open_again(c, m, i, e);
+    }
     if (r < 0)
         return r;
     domains_start(c, &i, 1, &why);

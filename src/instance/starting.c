@@ -29,27 +29,44 @@ static bool any_unserved(const struct context *c, const struct instance *i)
     return false;
 }
 
-/* Serves the disks again that are ready by their tags. libvirt is not asked: the threads use its
- * connection. */
+/* Finds the volume as it is now. -ENOENT: it is gone. */
+static int find_again(const struct inventory *inventory, const struct volume *was, const struct volume **ret,
+                      struct error *e)
+{
+    for (size_t n = 0; n < inventory->n_volumes; n++)
+        if (streq(inventory->volumes[n].disk, was->disk)) {
+            *ret = &inventory->volumes[n];
+            return 0;
+        }
+    return error_set(e, -ENOENT, "disk %s: is not there any more", was->lv);
+}
+
+/* Serves the disks again that are ready by their tags. libvirt is not asked, not even for a name in a
+ * sentence: the threads use its connection. */
 static int serve_again(const struct context *c, const struct instance *i, struct error *e)
 {
     const struct volume *volumes[DISKS_MAX];
     struct instance now = {.volumes = volumes};
     struct disks unserved = {.instance = &now, .use = MAP_FOR_DOMAIN};
+    struct context without_libvirt = *c;
     void *const all[] = {&unserved};
     struct error why = ERROR_NONE;
     _cleanup_inventory_ struct inventory *inventory = NULL;
     int r = broker_list(c->broker, &inventory, e);
     memcpy(now.uuid, i->uuid, sizeof now.uuid);
-    for (size_t n = 0; r == 0 && n < inventory->n_volumes && now.n_volumes < DISKS_MAX; n++) {
-        const struct volume *v = &inventory->volumes[n];
-        if (!streq(v->instance, i->uuid) || v->state != VOLUME_READY || !is_unserved(c, v))
+    for (size_t n = 0; r == 0 && n < i->n_volumes && now.n_volumes < DISKS_MAX; n++) {
+        const struct volume *v = NULL;
+        if (!is_unserved(c, i->volumes[n]))
             continue;
-        unserved.missing[now.n_volumes] = true;
-        volumes[now.n_volumes++] = v;
+        r = find_again(inventory, i->volumes[n], &v, e);
+        if (r == 0 && v->state == VOLUME_READY) {
+            unserved.missing[now.n_volumes] = true;
+            volumes[now.n_volumes++] = v;
+        }
     }
+    without_libvirt.virt = NULL;
     if (r == 0)
-        disks_open(c, all, 1, &why);
+        disks_open(&without_libvirt, all, 1, &why);
     return why.errnum ? error_pass(e, why.errnum, &why) : r;
 }
 

@@ -18,6 +18,7 @@ struct one {
     struct error *why;
     pthread_t thread;
     bool threaded;
+    bool ended; /* was without hope */
 };
 
 static void *run(void *data)
@@ -41,18 +42,23 @@ static void start_threads(struct one all[], size_t first, size_t n)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* Waits for a call, whose domain is ended if it is hopeless. */
-static void join(struct one *o, size_t i, const struct virt_watch *watch)
+static bool ends_within_a_second(pthread_t thread)
 {
     struct timespec until;
-    do {
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += LOOK_SEC;
-        if (pthread_clockjoin_np(o->thread, NULL, CLOCK_MONOTONIC, &until) != ETIMEDOUT)
-            return;
-    } while (!watch || !watch->is_hopeless(watch->context, i));
-    (void)!o->virt->ops->destroy(o->virt, o->uuid, NULL);
-    pthread_join(o->thread, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += LOOK_SEC;
+    return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) != ETIMEDOUT;
+}
+
+/* Waits for a call. A domain without hope is ended: again and again, since libvirt may not have begun to
+ * start it. */
+static void join(struct one *o, size_t i, const struct virt_watch *watch)
+{
+    while (!ends_within_a_second(o->thread)) {
+        o->ended = o->ended || (watch && watch->is_hopeless(watch->context, i));
+        if (o->ended)
+            (void)!o->virt->ops->destroy(o->virt, o->uuid, NULL);
+    }
 }
 
 /* Makes the calls, each in its own thread. After a broken connection the main thread calls `again`, which
@@ -72,7 +78,7 @@ static void call_many(struct virt *v, call_fn *call, call_fn *again, const char 
         if (all[i].threaded)
             join(&all[i], i, watch);
     for (size_t i = 0; i < n; i++)
-        if (why[i].errnum == -ECONNREFUSED) {
+        if (why[i].errnum == -ECONNREFUSED && !all[i].ended) {
             all[i].call = again;
             run(&all[i]);
         }
