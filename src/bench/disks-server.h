@@ -6,7 +6,7 @@
 #include "image/qemu.h"
 
 /* Starts it. It serves the device on the socket `listening_fd`, and ends with us. The caller keeps the
- * descriptors that it names, and ends *ret_key when the server has answered. */
+ * descriptors that it names, and ends *ret_key after the server. */
 int disks_server_start(int fd, const struct bench_cell *cell, int listening_fd, struct qemu *ret,
                        struct secret_handover **ret_key, struct error *e) _must_check_;
 
